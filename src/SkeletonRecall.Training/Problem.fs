@@ -1,0 +1,45 @@
+namespace SkeletonRecall.Training
+
+/// What can be wrong with a user's files, folders and flags. Each case holds what its one-line message needs.
+type Problem =
+    /// A file or folder that is not there.
+    | Missing of path: string * wanted: string
+    /// A file that is there but cannot be read as what it should be.
+    | Unreadable of path: string * reason: string
+    /// A file or folder that cannot be written.
+    | Unwritable of path: string * reason: string
+    /// Two things that do not fit each other, or a value outside what is allowed.
+    | Mismatch of subject: string * got: string * wanted: string
+
+/// A problem as an exception, for callers that do not look at results.
+exception ProblemException of Problem with
+    /// The one-line message.
+    override this.Message: string =
+        match this.Data0 with
+        | Missing(path, wanted) -> $"%s{path}: not found; %s{wanted}."
+        | Unreadable(path, reason) -> $"%s{path}: cannot be read; %s{reason}."
+        | Unwritable(path, reason) -> $"%s{path}: cannot be written; %s{reason}."
+        | Mismatch(subject, got, wanted) -> $"%s{subject}: got %s{got}; wanted %s{wanted}."
+
+/// Messages of problems, and the way from results to exceptions.
+[<RequireQualifiedAccess>]
+module Problem =
+
+    /// One line for a person: what, where, and what was wanted.
+    let message (problem: Problem) : string = (ProblemException problem).Message
+
+    /// The value, or a ProblemException: for scripts and for the C# façade.
+    let orThrow (result: Result<'T, Problem>) : 'T =
+        match result with
+        | Ok value -> value
+        | Error problem -> raise (ProblemException problem)
+
+    /// All values in order, or the first problem.
+    let collect (results: Result<'T, Problem> list) : Result<'T list, Problem> =
+        let step (result: Result<'T, Problem>) (rest: Result<'T list, Problem>) =
+            match result, rest with
+            | Error problem, _ -> Error problem
+            | Ok value, Ok values -> Ok(value :: values)
+            | Ok _, Error problem -> Error problem
+
+        List.foldBack step results (Ok [])
