@@ -21,6 +21,41 @@ exception ProblemException of Problem with
         | Unwritable(path, reason) -> $"%s{path}: cannot be written; %s{reason}."
         | Mismatch(subject, got, wanted) -> $"%s{subject}: got %s{got}; wanted %s{wanted}."
 
+/// The computation expression behind `Problem.attempt`.
+[<Sealed>]
+type ProblemBuilder internal () =
+    /// The rest of the steps, unless this one ended in a problem.
+    member _.Bind(result: Result<'T, Problem>, rest: 'T -> Result<'U, Problem>) : Result<'U, Problem> =
+        Result.bind rest result
+
+    /// A value.
+    member _.Return(value: 'T) : Result<'T, Problem> = Ok value
+
+    /// A result as it is.
+    member _.ReturnFrom(result: Result<'T, Problem>) : Result<'T, Problem> = result
+
+    /// Nothing to do.
+    member _.Zero() : Result<unit, Problem> = Ok()
+
+    /// One step after the other.
+    member _.Combine(first: Result<unit, Problem>, rest: unit -> Result<'T, Problem>) : Result<'T, Problem> =
+        Result.bind rest first
+
+    /// Steps that have not run yet.
+    member _.Delay(steps: unit -> Result<'T, Problem>) : unit -> Result<'T, Problem> = steps
+
+    /// Runs the steps.
+    member _.Run(steps: unit -> Result<'T, Problem>) : Result<'T, Problem> = steps ()
+
+    /// A step for each item, up to the first problem.
+    member _.For(items: 'T seq, step: 'T -> Result<unit, Problem>) : Result<unit, Problem> =
+        let folder (state: Result<unit, Problem>) (item: 'T) =
+            match state with
+            | Ok() -> step item
+            | Error _ -> state
+
+        Seq.fold folder (Ok()) items
+
 /// Messages of problems, and the way from results to exceptions.
 [<RequireQualifiedAccess>]
 module Problem =
@@ -43,3 +78,6 @@ module Problem =
             | Ok _, Error problem -> Error problem
 
         List.foldBack step results (Ok [])
+
+    /// Steps that end with their first problem: `Problem.attempt { let! dataset = ... ; return ... }`.
+    let attempt: ProblemBuilder = ProblemBuilder()
