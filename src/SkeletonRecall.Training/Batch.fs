@@ -1,0 +1,159 @@
+namespace SkeletonRecall.Training
+
+open System
+open SkeletonRecall
+
+/// What one head should say for a whole batch. Arrays hold `Size * Extent.Count` values, patch after patch.
+type HeadTarget =
+    {
+        Extent: Extent
+        /// Class ids; 0 where the label is to be ignored.
+        Labels: int16[]
+        /// The tubed skeleton's class ids, where this head needs it.
+        Skeleton: int16[] option
+        /// 1 where the voxel counts and 0 where its label is to be ignored; None where the data set has no ignore label.
+        Valid: byte[] option
+    }
+
+/// Patches of one size with what each head of the network should say, finest first.
+type Batch =
+    {
+        /// Number of patches.
+        Size: int
+        Channels: int
+        Extent: Extent
+        /// (patch, channel, spatial...), row-major.
+        Images: float32[]
+        Heads: HeadTarget list
+    }
+
+/// What targets a batch carries.
+type BatchOptions =
+    {
+        /// The tube around skeletons; None where no loss looks at skeletons.
+        Tube: TubeOptions option
+        /// Whether the coarser heads get a skeleton too (the finest head's by the nearest voxel) or only the finest.
+        SkeletonOnAllHeads: bool
+        /// Size of each head's output, finest first; see `Batch.headExtents`.
+        HeadExtents: Extent list
+        /// The data set's ignore label. Its voxels become background before the skeleton is made (upstream skeletonizes
+        /// them as foreground) and are marked as not valid.
+        Ignore: int option
+    }
+
+/// Putting patches together.
+[<RequireQualifiedAccess>]
+module Batch =
+
+    /// The size of each head's output, finest first, for a network whose stages begin with the given strides (one list
+    /// per stage, the first all 1): every stage but the last has a head, smaller by the product of the strides so far.
+    let headExtents (strides: int list list) (patch: Extent) : Extent list =
+        let total =
+            strides |> List.scan (List.map2 (*)) (List.replicate patch.Rank 1) |> List.tail
+
+        total
+        |> List.take (max 1 (total.Length - 1))
+        |> List.map (fun strides ->
+            List.map2 (fun length stride -> max 1 (int (Math.Round(float length / float stride)))) patch.Shape strides
+            |> Extent.ofShape)
+
+    /// The index that a shorter axis takes its values from: floor((index + 0.5) * length / size),
+    /// torch's "nearest-exact", in whole numbers.
+    let nearestExact (length: int) (size: int) (index: int) : int =
+        min (length - 1) (int ((2L * int64 index + 1L) * int64 length / (2L * int64 size)))
+
+    let private shrinkInto (source: 'T[]) (offset: int) (extent: Extent) (target: Extent) (result: 'T[]) (into: int) =
+        let columns = Array.init target.Width (nearestExact extent.Width target.Width)
+        let mutable position = into
+
+        for z in 0 .. target.Depth - 1 do
+            for y in 0 .. target.Height - 1 do
+                let row =
+                    offset
+                    + Extent.index
+                        extent
+                        (nearestExact extent.Depth target.Depth z)
+                        (nearestExact extent.Height target.Height y)
+                        0
+
+                for x in 0 .. columns.Length - 1 do
+                    result[position] <- source[row + columns[x]]
+                    position <- position + 1
+
+    /// Each patch of an array of patches reduced to another extent by the nearest voxel.
+    let private shrink (extent: Extent) (target: Extent) (values: 'T[]) : 'T[] =
+        if extent = target then
+            values
+        else
+            let count = values.Length / extent.Count
+            let result = Array.zeroCreate<'T>(count * target.Count)
+
+            for i in 0 .. count - 1 do
+                shrinkInto values (i * extent.Count) extent target result (i * target.Count)
+
+            result
+
+    let private concat (parts: 'T[] list) : 'T[] = Array.concat parts
+
+    /// Puts augmented patches together and makes their targets. Skeletons are made here, from each augmented patch at full
+    /// resolution; coarser heads take labels, skeletons and validity from the nearest voxel. Throws ArgumentException for no
+    /// patches, patches that differ in size or channels, and no heads.
+    let create (options: BatchOptions) (patches: Patch list) : Batch =
+        let first =
+            match patches with
+            | first :: _ -> first.Image
+            | [] -> invalidArg (nameof patches) "A batch needs at least one patch."
+
+        for patch in patches do
+            Extent.requireEqual (nameof patches) first.Extent patch.Image.Extent
+
+            if patch.Image.Channels <> first.Channels then
+                invalidArg
+                    (nameof patches)
+                    $"All patches of a batch have the same channels; got %d{first.Channels} and %d{patch.Image.Channels}."
+
+        if options.HeadExtents.IsEmpty then
+            invalidArg (nameof options) "A batch needs the extent of at least one head."
+
+        let ignored (label: int16) : bool = Some(int label) = options.Ignore
+
+        let labels =
+            patches
+            |> List.map (fun patch ->
+                match options.Ignore with
+                | None -> patch.Labels
+                | Some _ -> patch.Labels |> Volume.map (fun label -> if ignored label then 0s else label))
+
+        let skeleton =
+            options.Tube
+            |> Option.map (fun tube -> labels |> List.map (fun map -> (Tube.ofLabels tube map).Data) |> concat)
+
+        let valid =
+            options.Ignore
+            |> Option.map (fun _ ->
+                patches
+                |> List.map (fun patch ->
+                    patch.Labels.Data |> Array.map (fun label -> if ignored label then 0uy else 1uy))
+                |> concat)
+
+        let labels = labels |> List.map (fun map -> map.Data) |> concat
+
+        let head (number: int) (extent: Extent) : HeadTarget =
+            {
+                Extent = extent
+                Labels = shrink first.Extent extent labels
+                Skeleton =
+                    if number = 0 || options.SkeletonOnAllHeads then
+                        Option.map (shrink first.Extent extent) skeleton
+                    else
+                        None
+                Valid = Option.map (shrink first.Extent extent) valid
+            }
+
+        {
+            Size = patches.Length
+            Channels = first.Channels
+            Extent = first.Extent
+            Images = patches |> List.map (fun patch -> patch.Image.Data) |> concat
+            Heads = List.mapi head options.HeadExtents
+        }
