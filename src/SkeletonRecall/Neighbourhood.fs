@@ -79,7 +79,7 @@ module Connectivity =
         ]
 
 /// The connectivity of a structure together with that of what surrounds it. Components, tunnels and cavities are only
-/// well defined when the two are dual: 8 with 4, 26 or 18 with 6.
+/// well defined when the two are dual: 8 with 4, 26 with 6.
 type ConnectivityPair =
     {
         /// How voxels of the structure hang together.
@@ -92,7 +92,8 @@ type ConnectivityPair =
 [<RequireQualifiedAccess>]
 module ConnectivityPair =
 
-    /// The pair of a given foreground: 8/4, 4/8, 26/6, 18/6 or 6/26.
+    /// The pair of a given foreground: 8/4, 4/8, 26/6 or 6/26. Throws ArgumentException for 18, which is not served:
+    /// its Euler number follows from none of the usual complexes of voxels.
     let dual (foreground: Connectivity) : ConnectivityPair =
         let background =
             match foreground with
@@ -118,7 +119,15 @@ module ConnectivityPair =
     let print (pair: ConnectivityPair) : string =
         $"%d{Connectivity.size pair.Foreground}/%d{Connectivity.size pair.Background}"
 
-    /// Reads "8/4", "4/8", "26/6", "18/6" or "6/26"; any other text is an error that names them.
+    /// Throws ArgumentException unless the two are dual and of the extent's rank.
+    let require (pair: ConnectivityPair) (extent: Extent) : unit =
+        Connectivity.requireRank pair.Foreground extent
+        let wanted = dual pair.Foreground
+
+        if pair <> wanted then
+            invalidArg (nameof pair) $"%s{print pair} is no dual pair of connectivities; %s{print wanted} is."
+
+    /// Reads "8/4", "4/8", "26/6" or "6/26"; any other text is an error that names them.
     let parse (text: string) : Result<ConnectivityPair, string> =
         let known =
             [

@@ -1,0 +1,34 @@
+namespace SkeletonRecall
+
+/// How far the skeletons of two masks lie inside the other mask.
+type Centreline =
+    {
+        /// Topology precision: the share of the prediction's skeleton inside the truth; NaN when that skeleton is empty.
+        Precision: float
+        /// Topology sensitivity: the share of the truth's skeleton inside the prediction; NaN when that skeleton is empty.
+        Sensitivity: float
+        /// The harmonic mean of both; NaN when either is NaN or both are 0.
+        ClDice: float
+    }
+
+/// Centreline Dice of two masks (S. Shit et al., "clDice: a novel topology-preserving loss function for tubular structure
+/// segmentation", CVPR 2021). Upstream's code has the names of precision and sensitivity swapped; the score is the same.
+[<RequireQualifiedAccess>]
+module Centreline =
+
+    /// The measure from masks whose skeletons are at hand. Throws ArgumentException when extents differ.
+    let ofSkeletons (prediction: Mask) (predictionSkeleton: Mask) (truth: Mask) (truthSkeleton: Mask) : Centreline =
+        let precision = Overlap.precision (Overlap.measure predictionSkeleton truth)
+        let sensitivity = Overlap.precision (Overlap.measure truthSkeleton prediction)
+
+        {
+            Precision = precision
+            Sensitivity = sensitivity
+            ClDice = 2.0 * precision * sensitivity / (precision + sensitivity)
+        }
+
+    /// Precision, sensitivity and clDice of a prediction; skeletons are Zhang's in planes and Lee's in volumes.
+    /// Throws ArgumentException when the extents differ.
+    let measure (prediction: Mask) (truth: Mask) : Centreline =
+        Extent.requireEqual (nameof truth) prediction.Extent truth.Extent
+        ofSkeletons prediction (Skeleton.thin prediction) truth (Skeleton.thin truth)

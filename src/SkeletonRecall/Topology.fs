@@ -1,0 +1,128 @@
+namespace SkeletonRecall
+
+open System.Numerics
+
+/// Betti numbers: what a shape has of each kind of hole, of the kind that deformation cannot change.
+type Betti =
+    {
+        /// Components.
+        B0: int
+        /// Holes of a plane, tunnels of a volume.
+        B1: int
+        /// Cavities of a volume; 0 for a plane.
+        B2: int
+    }
+
+/// The topology of masks.
+[<RequireQualifiedAccess>]
+module Topology =
+
+    // Cells of a cubical complex are counted on bits. With 4 or 6 neighbours voxels are points, and edges, squares and
+    // cubes are there where all of their points are: voxels are combined by `and`. With 8 or 26 neighbours voxels are
+    // closed cubes, and a face, edge or corner is there where any cube touches it: voxels are combined by `or`. Either
+    // way a window of 1 or 2 voxels along each axis stands for one cell, and the sign is that of the cell's dimension.
+    // Guard bits, rows and slices let the window stick out over the border.
+    let inline private alternating
+        ([<InlineIfLambda>] combine: uint64 -> uint64 -> uint64)
+        (extent: Extent)
+        (words: uint64[])
+        : int64 =
+        let stride = Layout.stride extent
+        let slab = Layout.slab extent
+        let count (word: uint64) = int64 (BitOperations.PopCount word)
+
+        // One voxel wide minus two voxels wide.
+        let inline along (value: uint64) (next: uint64) =
+            count value - count (combine value ((value >>> 1) ||| (next <<< 63)))
+
+        let mutable sum = 0L
+        let guards = Layout.guards extent
+
+        for slice in -guards .. extent.Depth - 1 do
+            let start = Layout.row extent slice -1
+
+            for at in start .. start + (extent.Height + 1) * stride - 1 do
+                let inline planes (at: int) =
+                    along words[at] words[at + 1]
+                    - along (combine words[at] words[at + stride]) (combine words[at + 1] words[at + 1 + stride])
+
+                sum <- sum + planes at
+
+                if guards = 1 then
+                    let inline deep (at: int) = combine words[at] words[at + slab]
+
+                    sum <-
+                        sum
+                        - (along (deep at) (deep (at + 1))
+                           - along
+                               (combine (deep at) (deep (at + stride)))
+                               (combine (deep (at + 1)) (deep (at + 1 + stride))))
+
+        sum
+
+    /// The Euler number: components minus holes in a plane, components minus tunnels plus cavities in a volume; 0 for
+    /// an empty mask. Connectivity is that of the foreground: 4 or 8 in a plane, 6 or 26 in a volume; throws
+    /// ArgumentException for any other.
+    let euler (connectivity: Connectivity) (mask: Mask) : int =
+        let extent = mask.Extent
+        ConnectivityPair.require (ConnectivityPair.dual connectivity) extent
+
+        match connectivity with
+        | Connectivity.Four
+        | Connectivity.Six -> int (alternating (fun left right -> left &&& right) extent mask.Words)
+        // Closed cubes: the largest cells, voxels themselves, count with the sign of their dimension.
+        | _ ->
+            let sum = alternating (fun left right -> left ||| right) extent mask.Words
+            int (if extent.Rank = 2 then sum else -sum)
+
+    // What surrounds the mask, with one voxel more on every side so that the outside is one component.
+    let private surroundings (mask: Mask) : Mask =
+        let extent = mask.Extent
+        let deeper = if extent.Rank = 3 then 2 else 0
+
+        let wider = List.map (fun size -> size + 2) extent.Shape |> Extent.ofShape
+
+        let bytes = (Mask.toVolume mask).Data
+        let data = Array.create wider.Count 1uy
+
+        for slice in 0 .. extent.Depth - 1 do
+            for row in 0 .. extent.Height - 1 do
+                for column in 0 .. extent.Width - 1 do
+                    if bytes[Extent.index extent slice row column] <> 0uy then
+                        data[Extent.index wider (slice + deeper / 2) (row + 1) (column + 1)] <- 0uy
+
+        Mask.ofVolume (fun cell -> cell <> 0uy) (Volume.create wider data)
+
+    /// Components, holes or tunnels, and cavities of a mask. Holes and cavities are components of the background that
+    /// do not reach the outside; tunnels follow from the Euler number. What touches the border ends there.
+    /// Throws ArgumentException unless the pair is dual (8/4, 4/8, 26/6, 6/26) and of the mask's rank.
+    let betti (pair: ConnectivityPair) (mask: Mask) : Betti =
+        ConnectivityPair.require pair mask.Extent
+        let components = Components.count pair.Foreground mask
+        let enclosed = Components.count pair.Background (surroundings mask) - 1
+
+        if mask.Extent.Rank = 2 then
+            {
+                B0 = components
+                B1 = enclosed
+                B2 = 0
+            }
+        else
+            {
+                B0 = components
+                B1 = components + enclosed - euler pair.Foreground mask
+                B2 = enclosed
+            }
+
+    /// By how much each Betti number of the prediction differs from the truth's, without sign.
+    /// Throws ArgumentException when the extents differ, and as `betti` does.
+    let errors (pair: ConnectivityPair) (prediction: Mask) (truth: Mask) : Betti =
+        Extent.requireEqual (nameof truth) prediction.Extent truth.Extent
+        let ours = betti pair prediction
+        let theirs = betti pair truth
+
+        {
+            B0 = abs (ours.B0 - theirs.B0)
+            B1 = abs (ours.B1 - theirs.B1)
+            B2 = abs (ours.B2 - theirs.B2)
+        }
