@@ -1,0 +1,210 @@
+namespace SkeletonRecall
+
+open System
+open System.Globalization
+
+/// A word or number of an objective's text and the place of its first character, counted from 1.
+type internal Located<'T> = { At: int; Value: 'T }
+
+/// `name` or `name=value` between the parentheses of a term.
+type internal OptionSyntax =
+    {
+        Name: Located<string>
+        Value: Located<string> option
+    }
+
+/// One term: `weight*name(options)`.
+type internal TermSyntax =
+    {
+        Weight: Located<float> option
+        Name: Located<string>
+        Options: OptionSyntax list
+    }
+
+/// An objective as written: terms and, after `on`, a supervision.
+type internal ObjectiveSyntax =
+    {
+        Terms: TermSyntax list
+        Supervision: Located<string> option
+    }
+
+/// Reads the grammar of an objective's text; which names mean what is not its business.
+/// text = term { "+" term } [ "on" name ]; term = [ number "*" ] name [ "(" option { "," option } ")" ];
+/// option = name [ "=" ( number | name ) ].
+[<RequireQualifiedAccess>]
+module internal ObjectiveText =
+
+    /// Where and why reading stopped.
+    exception private Stop of at: int * reason: string
+
+    /// A place in the text and what moves it. Private to one reading.
+    [<Sealed>]
+    type private Cursor(text: string) =
+        let mutable position = 0
+
+        member _.At: int = position + 1
+
+        member this.Peek: char =
+            while position < text.Length && Char.IsWhiteSpace text[position] do
+                position <- position + 1
+
+            if position < text.Length then text[position] else '\000'
+
+        /// What stands at the place, for a message.
+        member this.Found: string =
+            match this.Peek with
+            | '\000' -> "the end of the text"
+            | found -> $"'%c{found}'"
+
+        member this.Stop(wanted: string) : 'T =
+            let found = this.Found
+            raise (Stop(this.At, $"%s{wanted} is wanted, not %s{found}"))
+
+        /// Steps over the character if it is next.
+        member this.Skip(character: char) : bool =
+            let next = this.Peek = character
+
+            if next then
+                position <- position + 1
+
+            next
+
+        /// The longest run of characters that fit, from the next that is no space.
+        member this.Take(fits: string -> char -> bool) : Located<string> =
+            this.Peek |> ignore
+            let start = position
+
+            while position < text.Length && fits text[start .. position - 1] text[position] do
+                position <- position + 1
+
+            {
+                At = start + 1
+                Value = text[start .. position - 1]
+            }
+
+    let private isWord (before: string) (character: char) : bool =
+        Char.IsAsciiLetter character
+        || (before <> "" && (Char.IsAsciiDigit character || character = '-'))
+
+    /// Digits, a point, an exponent, and a sign in front or after the e.
+    let private isNumber (before: string) (character: char) : bool =
+        let afterExponent = before.EndsWith 'e' || before.EndsWith 'E'
+
+        Char.IsAsciiDigit character
+        || (character = '.' && not (before.Contains '.'))
+        || ((character = 'e' || character = 'E')
+            && before <> ""
+            && not (before.Contains 'e' || before.Contains 'E'))
+        || ((character = '-' || character = '+') && (before = "" || afterExponent))
+
+    let private startsNumber (character: char) : bool =
+        Char.IsAsciiDigit character || character = '.' || character = '-'
+
+    /// A finite number in the invariant form: digits, a point for decimals, an exponent.
+    let tryNumber (text: string) : float option =
+        match Double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture) with
+        | true, value when Double.IsFinite value -> Some value
+        | _ -> None
+
+    /// The shortest text that reads back as the same number.
+    let number (value: float) : string =
+        value.ToString("R", CultureInfo.InvariantCulture).ToLowerInvariant()
+
+    let private word (cursor: Cursor) (wanted: string) : Located<string> =
+        match cursor.Take isWord with
+        | { Value = "" } -> cursor.Stop wanted
+        | word -> word
+
+    let private weight (cursor: Cursor) : Located<float> option =
+        if not (startsNumber cursor.Peek) then
+            None
+        else
+            let text = cursor.Take isNumber
+
+            match tryNumber text.Value with
+            | None -> raise (Stop(text.At, $"a number is wanted, not '%s{text.Value}'"))
+            | Some value when value < 0.0 ->
+                raise (Stop(text.At, $"a weight of at least 0 is wanted, not %s{text.Value}"))
+            | Some value ->
+                if cursor.Peek = ',' then
+                    cursor.Stop "a decimal point or '*'"
+
+                if not (cursor.Skip '*') then
+                    cursor.Stop "'*' and the name of a loss"
+
+                Some { At = text.At; Value = value }
+
+    let private option (cursor: Cursor) : OptionSyntax =
+        let name = word cursor "the name of an option"
+
+        if not (cursor.Skip '=') then
+            { Name = name; Value = None }
+        elif startsNumber cursor.Peek then
+            {
+                Name = name
+                Value = Some(cursor.Take isNumber)
+            }
+        else
+            {
+                Name = name
+                Value = Some(word cursor "a value")
+            }
+
+    let private options (cursor: Cursor) : OptionSyntax list =
+        let rec more (read: OptionSyntax list) : OptionSyntax list =
+            let read = option cursor :: read
+
+            if cursor.Skip ',' then more read
+            elif cursor.Skip ')' then List.rev read
+            else cursor.Stop "',' or ')'"
+
+        if cursor.Skip '(' then more [] else []
+
+    let private term (cursor: Cursor) : TermSyntax =
+        let weight = weight cursor
+        let name = word cursor "the name of a loss"
+
+        {
+            Weight = weight
+            Name = name
+            Options = options cursor
+        }
+
+    let private objective (cursor: Cursor) : ObjectiveSyntax =
+        let rec more (read: TermSyntax list) : ObjectiveSyntax =
+            let read = term cursor :: read
+
+            if cursor.Skip '+' then
+                more read
+            elif cursor.Peek = '\000' then
+                {
+                    Terms = List.rev read
+                    Supervision = None
+                }
+            else
+                match cursor.Take isWord with
+                | { Value = "on" } ->
+                    let supervision = word cursor "a supervision"
+
+                    if cursor.Peek <> '\000' then
+                        cursor.Stop "the end of the text"
+
+                    {
+                        Terms = List.rev read
+                        Supervision = Some supervision
+                    }
+                | { Value = "" } -> cursor.Stop "'+' and another term, or the end of the text,"
+                | other -> raise (Stop(other.At, $"'+' or 'on' is wanted, not '%s{other.Value}'"))
+
+        more []
+
+    /// A message that points at a character of the text.
+    let pointAt (text: string) (at: int) (reason: string) : string =
+        $"At character %d{at} of \"%s{text}\": %s{reason}."
+
+    /// The syntax of a text, or a message that points at the character where reading it stopped.
+    let read (text: string) : Result<ObjectiveSyntax, string> =
+        try
+            Ok(objective (Cursor text))
+        with Stop(at, reason) ->
+            Error(pointAt text at reason)
