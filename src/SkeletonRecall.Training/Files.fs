@@ -1,0 +1,79 @@
+namespace SkeletonRecall.Training
+
+open System
+open System.IO
+
+/// Reading whole files and replacing them, with problems in place of exceptions.
+[<RequireQualifiedAccess>]
+module Files =
+
+    /// All bytes of a file. `wanted` ends the message when it is not there, e.g. "a label map is wanted".
+    let read (path: string) (wanted: string) : Result<byte[], Problem> =
+        try
+            if Directory.Exists path then
+                Error(Unreadable(path, "it is a folder"))
+            elif File.Exists path then
+                Ok(File.ReadAllBytes path)
+            else
+                Error(Missing(path, wanted))
+        with
+        | :? UnauthorizedAccessException -> Error(Unreadable(path, "there is no permission to read it"))
+        | :? IOException as error -> Error(Unreadable(path, error.Message.TrimEnd '.'))
+
+    let private reason (error: exn) : string =
+        match error with
+        | :? UnauthorizedAccessException -> "there is no permission to write there"
+        | error -> error.Message.TrimEnd '.'
+
+    /// Creates a folder and those above it, where they are missing.
+    let createFolder (path: string) : Result<unit, Problem> =
+        try
+            Directory.CreateDirectory path |> ignore
+            Ok()
+        with
+        | :? UnauthorizedAccessException
+        | :? IOException as error -> Error(Unwritable(path, reason error))
+
+    /// Writes a file beside its place and then moves it there, so that nobody ever sees half a file and a failure leaves
+    /// what was there before. The folder is created. An exception of `write` itself passes through.
+    let writeAtomically (path: string) (write: Stream -> unit) : Result<unit, Problem> =
+        let path = Path.GetFullPath path
+        // A name of its own, so that two processes do not write into one file.
+        let unique = Guid.NewGuid().ToString("N").Substring(0, 8)
+        let beside = $"%s{path}.%s{unique}.tmp"
+
+        let discard () =
+            try
+                File.Delete beside
+            with
+            | :? IOException
+            | :? UnauthorizedAccessException -> ()
+
+        let store () =
+            do
+                use stream =
+                    new FileStream(beside, FileMode.CreateNew, FileAccess.Write, FileShare.None)
+
+                write stream
+
+            File.Move(beside, path, true)
+
+        let folder =
+            match Path.GetDirectoryName path with
+            | null -> path
+            | folder -> folder
+
+        match createFolder folder with
+        | Error problem -> Error problem
+        | Ok() ->
+            try
+                store ()
+                Ok()
+            with
+            | :? UnauthorizedAccessException
+            | :? IOException as error ->
+                discard ()
+                Error(Unwritable(path, reason error))
+            | _ ->
+                discard ()
+                reraise ()
