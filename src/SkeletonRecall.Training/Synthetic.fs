@@ -40,7 +40,7 @@ module Synthetic =
             RootRadius = 3.8
             TipRadius = 0.8
             Contrast = 70.0
-            Faintness = 0.3
+            Faintness = 0.4
             Blur = 0.8
             Noise = 8.0
             Unevenness = 25.0
@@ -68,16 +68,22 @@ module Synthetic =
         (start: Disc)
         (heading: float)
         : unit =
-        let last = start.Radius <= options.TipRadius * 1.02
+        let last = start.Radius <= options.TipRadius * 1.25
 
         let length =
-            6.0
-            + start.Radius * rng.Uniform(7.0, 15.0)
-            + (if last then rng.Uniform(2.0, 14.0) else 0.0)
+            9.0
+            + start.Radius * rng.Uniform(8.0, 15.0)
+            + (if last then rng.Uniform(2.0, 18.0) else 0.0)
 
         let count = int (length / step)
-        let radiusAtEnd = max options.TipRadius (start.Radius * rng.Uniform(0.9, 1.0))
-        let strengthAtEnd = if last then start.Strength * 0.6 else start.Strength
+
+        let radiusAtEnd =
+            if last then
+                options.TipRadius
+            else
+                max options.TipRadius (start.Radius * rng.Uniform(0.88, 0.98))
+
+        let strengthAtEnd = if last then start.Strength * 0.7 else start.Strength
         // Some branches grow faint for a few pixels: there a segmentation likes to break.
         let dip = if rng.Chance 0.3 then rng.Uniform(0.25, 0.6) else 0.0
         let dipAt = rng.Uniform(0.2, 0.8)
@@ -121,19 +127,24 @@ module Synthetic =
             let side = if rng.Chance 0.5 then 1.0 else -1.0
 
             let child (share: float) (turn: float) =
-                let radius = max options.TipRadius (radiusAtEnd * share ** (1.0 / 3.0))
-                let thickness = min 1.0 ((radius - options.TipRadius) / (2.5 - options.TipRadius))
-                let strength = options.Faintness + (1.0 - options.Faintness) * max 0.0 thickness
+                let radius = radiusAtEnd * share ** (1.0 / 3.0)
+
+                let thickness =
+                    Math.Clamp((radius - options.TipRadius) / (2.5 - options.TipRadius), 0.0, 1.0)
+
+                let strength = options.Faintness + (1.0 - options.Faintness) * thickness
 
                 let child =
                     {
                         Row = row
                         Column = column
-                        Radius = radius
+                        Radius = max options.TipRadius radius
                         Strength = strength * rng.Uniform(0.85, 1.0)
                     }
 
-                grow options rng discs child (heading + side * turn)
+                // Most twigs that would be thinner than the thinnest do not grow.
+                if radius >= options.TipRadius || rng.Chance 0.35 then
+                    grow options rng discs child (heading + side * turn)
 
             child share (rng.Uniform(0.15, 0.5) * (1.25 - share))
             child (1.0 - share) (-rng.Uniform(0.45, 1.0))
