@@ -10,19 +10,43 @@ type CaseId = private CaseId of string
 [<RequireQualifiedAccess>]
 module CaseId =
 
-    /// A case name. Throws ArgumentException when it is empty or holds a character that a file name cannot hold on
-    /// Windows, Linux or macOS.
-    let ofString (name: string) : CaseId =
-        let forbidden = [| '/'; '\\'; ':'; '*'; '?'; '"'; '<'; '>'; '|' |]
+    // Device names of Windows, which it takes for the device whatever the ending.
+    let private isDevice (name: string) : bool =
+        let stem = (Array.head (name.Split '.')).TrimEnd().ToUpperInvariant()
 
+        match stem with
+        | "CON"
+        | "PRN"
+        | "AUX"
+        | "NUL" -> true
+        | _ ->
+            stem.Length = 4
+            && (stem.StartsWith("COM", StringComparison.Ordinal)
+                || stem.StartsWith("LPT", StringComparison.Ordinal))
+            && Char.IsAsciiDigit stem[3]
+
+    let private forbidden = [| '/'; '\\'; ':'; '*'; '?'; '"'; '<'; '>'; '|' |]
+
+    /// A case name, or None where Windows, Linux or macOS could not have it as a file name: empty, with a path separator
+    /// or another character that Windows forbids, with a dot or a space at an end, or a device of Windows (CON, COM1).
+    let tryOfString (name: string) : CaseId option =
         if
             String.IsNullOrWhiteSpace name
             || name.IndexOfAny forbidden >= 0
             || Seq.exists Char.IsControl name
+            || name.Trim() <> name
+            || name.EndsWith '.'
+            || isDevice name
         then
-            invalidArg (nameof name) $"A case name is a plain file name; got '%s{name}'."
+            None
+        else
+            Some(CaseId name)
 
-        CaseId name
+    /// A case name. Throws ArgumentException where `tryOfString` gives None.
+    let ofString (name: string) : CaseId =
+        match tryOfString name with
+        | Some id -> id
+        | None -> invalidArg (nameof name) $"A case name is a plain file name; got '%s{name}'."
 
     /// The name.
     let value (CaseId name: CaseId) : string = name

@@ -315,3 +315,42 @@ module Synthetic =
                 float32 (Math.Clamp(Math.Round(blurred[index] + noise), 0.0, 255.0)))
 
         Case.create (CaseId.ofString "vessels") (Image.create 1 extent image) (Some(Volume.create extent labels))
+
+    /// Writes a data set of vessel images in nnU-Net's raw layout into `folder`, whose name should be
+    /// `Dataset<3 digits>_<name>`: imagesTr, labelsTr, imagesTs, labelsTs and dataset.json. Case n, training cases first,
+    /// is drawn from child n of the seed, so that more cases leave the first ones as they were.
+    /// Throws ArgumentException for negative counts or no case at all.
+    let writeDataset
+        (options: VesselOptions)
+        (seed: Seed)
+        (training: int)
+        (test: int)
+        (folder: string)
+        : Result<Dataset, Problem> =
+        if training < 0 || test < 0 || training + test < 1 then
+            invalidArg (nameof training) $"At least one case is wanted; got %d{training} and %d{test}."
+
+        let dataset =
+            {
+                Name = Store.name folder
+                ChannelNames = [ "grey" ]
+                Labels = [ "background", 0; "vessel", 1 ]
+                Ignore = None
+                FileEnding = ".png"
+                TrainingCount = training
+            }
+
+        Problem.attempt {
+            for number in 0 .. training + test - 1 do
+                let case = vessels options (Seed.child number seed)
+
+                let named =
+                    { case with
+                        Id = CaseId.ofString $"vessels_%03d{number}"
+                    }
+
+                do! Store.writeCase folder (number < training) named
+
+            do! Store.writeDataset folder dataset
+            return dataset
+        }

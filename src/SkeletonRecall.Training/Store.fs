@@ -1,0 +1,338 @@
+namespace SkeletonRecall.Training
+
+open System
+open System.Globalization
+open System.IO
+open System.Text
+open SkeletonRecall
+
+/// The three folders that hold everything.
+type Roots =
+    {
+        /// Data sets as they came: `Dataset001_Name/imagesTr` and so on.
+        Raw: string
+        /// What is made of them before training.
+        Preprocessed: string
+        /// Trained models and their results.
+        Results: string
+    }
+
+/// Where files lie: nnU-Net's folders and file names. The only file that joins paths.
+[<RequireQualifiedAccess>]
+module Store =
+
+    let private datasetFile = "dataset.json"
+
+    /// The three folders. A `root` that was given holds them as raw/, preprocessed/ and results/; without it the variables
+    /// nnUNet_raw, nnUNet_preprocessed and nnUNet_results count, each for itself, and `./skeleton-recall` stands in for
+    /// those that are not set. `environment` looks a variable up.
+    let roots (environment: string -> string option) (root: string option) : Roots =
+        let place (variable: string) (name: string) =
+            match root, environment variable with
+            | Some root, _ -> Path.Combine(root, name)
+            | None, Some folder when not (String.IsNullOrWhiteSpace folder) -> folder
+            | None, _ -> Path.Combine(".", "skeleton-recall", name)
+
+        {
+            Raw = place "nnUNet_raw" "raw"
+            Preprocessed = place "nnUNet_preprocessed" "preprocessed"
+            Results = place "nnUNet_results" "results"
+        }
+
+    /// Writes a file beside its place and then moves it there: a failure leaves what was there before, and nothing else.
+    let writeAtomically (path: string) (write: Stream -> unit) : Result<unit, Problem> =
+        Files.writeAtomically path write
+
+    let private names (list: string -> string[]) (folder: string) (wanted: string) : Result<string list, Problem> =
+        try
+            if Directory.Exists folder then
+                list folder
+                |> Array.choose (fun path -> Path.GetFileName path |> Option.ofObj)
+                |> Array.sortWith (fun left right -> String.CompareOrdinal(left, right))
+                |> List.ofArray
+                |> Ok
+            elif File.Exists folder then
+                Error(Unreadable(folder, $"it is a file; %s{wanted}"))
+            else
+                Error(Missing(folder, wanted))
+        with
+        | :? UnauthorizedAccessException -> Error(Unreadable(folder, "there is no permission to look into it"))
+        | :? IOException as error -> Error(Unreadable(folder, error.Message.TrimEnd '.'))
+
+    let private fileNames: string -> string -> Result<string list, Problem> =
+        names Directory.GetFiles
+
+    let private folderNames (folder: string) : string list =
+        match names Directory.GetDirectories folder "" with
+        | Ok found -> found
+        | Error _ -> []
+
+    /// The folder of a data set below `Raw`, by name (`Dataset001_Vessels`) or number (`1`, `001`).
+    let datasetFolder (roots: Roots) (nameOrId: string) : Result<string, Problem> =
+        match Int32.TryParse(nameOrId, NumberStyles.None, CultureInfo.InvariantCulture) with
+        | true, number ->
+            let prefix = $"Dataset%03d{number}_"
+
+            let found =
+                [ roots.Raw; roots.Preprocessed; roots.Results ]
+                |> List.collect folderNames
+                |> List.filter (fun name -> name.StartsWith(prefix, StringComparison.Ordinal))
+                |> List.distinct
+
+            match found with
+            | [ name ] when Directory.Exists(Path.Combine(roots.Raw, name)) -> Ok(Path.Combine(roots.Raw, name))
+            | []
+            | [ _ ] ->
+                Error(Missing(Path.Combine(roots.Raw, prefix + "..."), $"the folder of data set %d{number} is wanted"))
+            | several ->
+                let list = String.concat ", " several
+                Error(Mismatch($"data set %d{number}", $"the folders %s{list}", "one name for the number"))
+        | _ ->
+            if Path.GetFileName nameOrId <> nameOrId || String.IsNullOrWhiteSpace nameOrId then
+                Error(Mismatch("the data set", $"'%s{nameOrId}'", "a number, or a name such as Dataset001_Vessels"))
+            else
+                let folder = Path.Combine(roots.Raw, nameOrId)
+
+                if Directory.Exists folder then
+                    Ok folder
+                else
+                    Error(Missing(folder, "the data set's folder is wanted, with imagesTr, labelsTr and dataset.json"))
+
+    /// The text of a file.
+    let readText (path: string) (wanted: string) : Result<string, Problem> =
+        Files.read path wanted
+        |> Result.map (fun bytes ->
+            let text = Encoding.UTF8.GetString bytes
+            text.TrimStart '\uFEFF')
+
+    /// Writes a text file, as UTF-8.
+    let writeText (path: string) (text: string) : Result<unit, Problem> =
+        let bytes = Encoding.UTF8.GetBytes text
+        writeAtomically path (fun stream -> stream.Write(bytes, 0, bytes.Length))
+
+    /// What dataset.json in this folder says. An ending of image files that cannot be read is a problem.
+    let readDataset (folder: string) : Result<Dataset, Problem> =
+        let path = Path.Combine(folder, datasetFile)
+
+        Problem.attempt {
+            let! text = readText path "it says which channels and labels the data set has"
+            let! dataset = Dataset.parse path text
+
+            if List.contains (dataset.FileEnding.ToLowerInvariant()) Reader.endings then
+                return dataset
+            else
+                let endings = String.concat ", " Reader.endings
+                return! Error(Mismatch(path, $"\"file_ending\": \"%s{dataset.FileEnding}\"", $"one of %s{endings}"))
+        }
+
+    /// Writes dataset.json into this folder.
+    let writeDataset (folder: string) (dataset: Dataset) : Result<unit, Problem> =
+        writeText (Path.Combine(folder, datasetFile)) (Dataset.print dataset)
+
+    /// `case_0000.png` as its case and channel.
+    let private channelFile (ending: string) (name: string) : (string * int) option =
+        let stem = name.Substring(0, name.Length - ending.Length)
+
+        if stem.Length > 5 && stem[stem.Length - 5] = '_' then
+            match Int32.TryParse(stem.AsSpan(stem.Length - 4), NumberStyles.None, CultureInfo.InvariantCulture) with
+            | true, channel -> Some(stem.Substring(0, stem.Length - 5), channel)
+            | _ -> None
+        else
+            None
+
+    let private caseId (path: string) (name: string) : Result<CaseId, Problem> =
+        match CaseId.tryOfString name with
+        | Some id -> Ok id
+        | None -> Error(Mismatch(path, $"the case name '%s{name}'", "one that every system takes as a file name"))
+
+    let private imageCase
+        (folder: string)
+        (ending: string)
+        (name: string, channels: int list)
+        : Result<CaseId * string list, Problem> =
+        let path (channel: int) =
+            Path.Combine(folder, $"%s{name}_%04d{channel}%s{ending}")
+
+        match
+            [ 0 .. channels.Length - 1 ]
+            |> List.tryFind (fun wanted -> not (List.contains wanted channels))
+        with
+        | Some absent -> Error(Missing(path absent, $"channel %d{absent} of case %s{name} is wanted"))
+        | None ->
+            caseId (path 0) name
+            |> Result.map (fun id -> id, List.map path (List.sort channels))
+
+    /// The cases in a folder of images, sorted by name, with their channel files in order. Files with another ending are
+    /// left alone; one with the ending and without a channel number is a problem, and so is a folder without images.
+    let listImages (folder: string) (ending: string) : Result<(CaseId * string list) list, Problem> =
+        Problem.attempt {
+            let! all = fileNames folder "a folder of images is wanted"
+
+            let found =
+                all |> List.filter (fun name -> name.EndsWith(ending, StringComparison.Ordinal))
+
+            match found |> List.tryFind (fun name -> (channelFile ending name).IsNone) with
+            | Some name ->
+                let stem = name.Substring(0, name.Length - ending.Length)
+
+                return!
+                    Error(
+                        Mismatch(
+                            Path.Combine(folder, name),
+                            "no channel number in the name",
+                            $"one, as in %s{stem}_0000%s{ending}"
+                        )
+                    )
+            | None when found.IsEmpty ->
+                return! Error(Missing(Path.Combine(folder, "*_0000" + ending), "images are wanted"))
+            | None ->
+                return!
+                    found
+                    |> List.choose (channelFile ending)
+                    |> List.groupBy fst
+                    |> List.map (fun (name, files) -> imageCase folder ending (name, List.map snd files))
+                    |> Problem.collect
+                    |> Result.map (
+                        List.sortWith (fun (left, _) (right, _) ->
+                            String.CompareOrdinal(CaseId.value left, CaseId.value right))
+                    )
+        }
+
+    let private imagesFolder (folder: string) : string = Path.Combine(folder, "imagesTr")
+
+    /// The file of a case in a folder of label maps or predictions.
+    let labelFile (folder: string) (ending: string) (case: CaseId) : string =
+        Path.Combine(folder, CaseId.value case + ending)
+
+    /// Where the label map of a training case lies.
+    let trainingLabels (folder: string) (dataset: Dataset) (case: CaseId) : string =
+        labelFile (Path.Combine(folder, "labelsTr")) (Reader.labelEnding dataset.FileEnding) case
+
+    /// The training cases of a data set's folder, sorted by name. Each must have its label map, and their number must be
+    /// the one in dataset.json. Label maps without an image are left alone.
+    let trainingIds (folder: string) (dataset: Dataset) : Result<CaseId list, Problem> =
+        Problem.attempt {
+            let! images = listImages (imagesFolder folder) dataset.FileEnding
+            let cases = List.map fst images
+
+            match
+                cases
+                |> List.tryFind (fun case -> not (File.Exists(trainingLabels folder dataset case)))
+            with
+            | Some case ->
+                let wanted = $"a label map for the image %s{CaseId.value case} is wanted"
+                return! Error(Missing(trainingLabels folder dataset case, wanted))
+            | None when cases.Length <> dataset.TrainingCount ->
+                return!
+                    Error(
+                        Mismatch(
+                            Path.Combine(folder, datasetFile),
+                            $"\"numTraining\": %d{dataset.TrainingCount}",
+                            $"%d{cases.Length}, the number of cases in imagesTr"
+                        )
+                    )
+            | None -> return cases
+        }
+
+    /// The image of a case from its channel files, with as many channels as the data set has.
+    let readImage (dataset: Dataset) (paths: string list) : Result<Image, Problem> =
+        Problem.attempt {
+            let! image = Reader.image paths
+
+            if image.Channels <> dataset.ChannelNames.Length then
+                let names = String.concat ", " dataset.ChannelNames
+
+                return!
+                    Error(
+                        Mismatch(
+                            List.head paths,
+                            $"%d{image.Channels} channels",
+                            $"%d{dataset.ChannelNames.Length}, as \"channel_names\" in dataset.json has (%s{names})"
+                        )
+                    )
+            else
+                return image
+        }
+
+    /// One training case, and the line that the reader of its label map has to say, if any.
+    let readTrainingCase (folder: string) (dataset: Dataset) (case: CaseId) : Result<Case * string option, Problem> =
+        Problem.attempt {
+            let images = imagesFolder folder
+            let! names = fileNames images "a folder of images is wanted"
+
+            let channels =
+                names
+                |> List.filter (fun name -> name.EndsWith(dataset.FileEnding, StringComparison.Ordinal))
+                |> List.choose (channelFile dataset.FileEnding)
+                |> List.filter (fun (name, _) -> name = CaseId.value case)
+                |> List.map snd
+
+            if channels.IsEmpty then
+                let path = Path.Combine(images, CaseId.value case + "_0000" + dataset.FileEnding)
+                return! Error(Missing(path, $"the image of case %s{CaseId.value case} is wanted"))
+            else
+                let! _, paths = imageCase images dataset.FileEnding (CaseId.value case, channels)
+                let! image = readImage dataset paths
+                let path = trainingLabels folder dataset case
+                let! labels, note = Reader.labels dataset path
+
+                if labels.Extent <> image.Extent then
+                    return!
+                        Error(
+                            Mismatch(
+                                path,
+                                $"%d{labels.Extent.Width} x %d{labels.Extent.Height} pixels",
+                                $"%d{image.Extent.Width} x %d{image.Extent.Height}, as %s{List.head paths} has"
+                            )
+                        )
+                else
+                    return Case.create case image (Some labels), note
+        }
+
+    /// Writes a case into a data set's raw folder: its image as PNG into imagesTr or imagesTs and its label map, if it has
+    /// one, into labelsTr or labelsTs. One file holds all channels.
+    let writeCase (folder: string) (training: bool) (case: Case) : Result<unit, Problem> =
+        let suffix = if training then "Tr" else "Ts"
+
+        let image =
+            Path.Combine(folder, "images" + suffix, CaseId.value case.Id + "_0000.png")
+
+        let labels = labelFile (Path.Combine(folder, "labels" + suffix)) ".png" case.Id
+
+        Problem.attempt {
+            do! Reader.writeImage image case.Image
+
+            match case.Labels with
+            | Some map -> return! Reader.writeLabels labels map
+            | None -> return ()
+        }
+
+    /// Where the folds of a trained model lie: `<results>/<data set>/<trainer>__<plans>__<configuration>`.
+    let modelFolder
+        (roots: Roots)
+        (datasetName: string)
+        (trainer: string)
+        (plansName: string)
+        (configuration: string)
+        : string =
+        Path.Combine(roots.Results, datasetName, $"%s{trainer}__%s{plansName}__%s{configuration}")
+
+    /// Where one fold lies: `fold_0` to `fold_4`, or `fold_all`, in the model's folder.
+    let foldFolder
+        (roots: Roots)
+        (datasetName: string)
+        (trainer: string)
+        (plansName: string)
+        (configuration: string)
+        (fold: string)
+        : string =
+        Path.Combine(modelFolder roots datasetName trainer plansName configuration, $"fold_%s{fold}")
+
+    /// A file in a folder.
+    let file (folder: string) (name: string) : string = Path.Combine(folder, name)
+
+    /// The last part of a folder's path: the name of the data set that it holds.
+    let name (folder: string) : string =
+        match Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath folder)) with
+        | null -> folder
+        | name -> name
