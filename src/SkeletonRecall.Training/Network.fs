@@ -1,0 +1,378 @@
+namespace SkeletonRecall.Training
+
+open System
+open TorchSharp
+open SkeletonRecall
+
+/// Named values of a network or an optimizer as plain arrays, row-major.
+type NamedArray =
+    {
+        Name: string
+        Shape: int list
+        Values: float32[]
+    }
+
+/// A network: its parameters and what it computes. Inputs are (B, channels, spatial...), with every spatial size a
+/// multiple of `Network.divisor`.
+type Network =
+    {
+        /// Holds the parameters, under nnU-Net's names, and moves them between devices.
+        Module: torch.nn.Module
+        /// Logits (B, classes, spatial...) of every head, finest first; the finest has the size of the input.
+        Forward: torch.Tensor -> torch.Tensor list
+        /// Logits of the finest head alone.
+        Finest: torch.Tensor -> torch.Tensor
+    }
+
+/// A weight and a bias: what a convolution or a normalization learns.
+[<Sealed>]
+type internal Affine(weight: torch.Tensor, bias: torch.Tensor) as this =
+    inherit torch.nn.Module("Affine")
+
+    do
+        this.register_parameter ("weight", new Modules.Parameter(weight))
+        this.register_parameter ("bias", new Modules.Parameter(bias))
+
+    // Looked up each time: moving the module to another device replaces its parameters.
+    member _.Weight: torch.Tensor = this.get_parameter "weight"
+    member _.Bias: torch.Tensor = this.get_parameter "bias"
+
+/// Modules under names, nothing else: the tree that gives parameters their names.
+[<Sealed>]
+type internal Group(children: (string * torch.nn.Module) list) as this =
+    inherit torch.nn.Module("Group")
+
+    do
+        for name, child in children do
+            this.register_module (name, child)
+
+/// Convolution, instance normalization, leaky ReLU.
+type internal Block =
+    {
+        Convolution: Affine
+        Normalization: Affine
+        Stride: int64[]
+        Padding: int64[]
+    }
+
+/// One level of the decoder: what brings the level below up, what mixes it with the skip, and the head.
+type internal DecoderLevel =
+    {
+        Up: Affine
+        UpStride: int64[]
+        Blocks: Block list
+        Head: Affine
+    }
+
+/// U-Nets of plain convolutions (nnU-Net's PlainConvUNet) in 2 and 3 dimensions: per block a convolution with bias,
+/// instance normalization (affine, eps 1e-5) and leaky ReLU (slope 0.01); a stage's first convolution carries its stride;
+/// transposed convolutions go up; a 1 x 1 head stands on every decoder level.
+/// Ronneberger, Fischer and Brox 2015 (U-Net); Isensee et al. 2021 (nnU-Net).
+[<RequireQualifiedAccess>]
+module Network =
+
+    let private slope = 0.01
+
+    let private check (architecture: Architecture) : unit =
+        let stages = architecture.FeaturesPerStage.Length
+
+        let requireCount (name: string) (count: int) (wanted: int) =
+            if count <> wanted then
+                invalidArg (nameof architecture) $"%s{name} has %d{count} entries; %d{stages} stages need %d{wanted}."
+
+        if stages < 2 then
+            invalidArg (nameof architecture) $"A U-Net needs at least 2 stages; got %d{stages}."
+
+        requireCount "KernelSizes" architecture.KernelSizes.Length stages
+        requireCount "Strides" architecture.Strides.Length stages
+        requireCount "ConvsPerStage" architecture.ConvsPerStage.Length stages
+        requireCount "ConvsPerStageDecoder" architecture.ConvsPerStageDecoder.Length (stages - 1)
+        let rank = architecture.KernelSizes.Head.Length
+
+        if rank <> 2 && rank <> 3 then
+            invalidArg (nameof architecture) $"Kernels have 2 or 3 axes; got %d{rank}."
+
+        for axes in architecture.KernelSizes @ architecture.Strides do
+            if axes.Length <> rank || axes |> List.exists (fun size -> size < 1) then
+                invalidArg (nameof architecture) $"Kernels and strides need %d{rank} positive entries; got %A{axes}."
+
+        for kernel in List.concat architecture.KernelSizes do
+            if kernel % 2 = 0 then
+                invalidArg (nameof architecture) $"A kernel must be odd to keep sizes; got %d{kernel}."
+
+        if architecture.Strides.Head |> List.exists ((<>) 1) then
+            invalidArg (nameof architecture) $"The first stage has stride 1; got %A{architecture.Strides.Head}."
+
+        for count in architecture.FeaturesPerStage @ architecture.ConvsPerStage @ architecture.ConvsPerStageDecoder do
+            if count < 1 then
+                invalidArg (nameof architecture) $"Features and convolutions count from 1; got %d{count}."
+
+    /// How often each axis is halved (or strided) on the way down: spatial sizes must be multiples of these.
+    let divisor (architecture: Architecture) : int list =
+        architecture.Strides |> List.reduce (List.map2 (*))
+
+    /// The size of every head's output for a given input size, finest first.
+    /// Throws ArgumentException when the size is no multiple of `divisor`.
+    let headExtents (architecture: Architecture) (input: Extent) : Extent list =
+        let divisor = divisor architecture
+
+        if
+            input.Shape.Length <> divisor.Length
+            || List.exists2 (fun size factor -> size % factor <> 0) input.Shape divisor
+        then
+            invalidArg (nameof input) $"%O{input} is no multiple of %A{divisor}, which the network's strides ask for."
+
+        let shrink (shape: int list) (strides: int list) = List.map2 (/) shape strides
+
+        List.scan shrink input.Shape (List.tail architecture.Strides)
+        |> List.take (architecture.Strides.Length - 1)
+        |> List.map Extent.ofShape
+
+    let private tensor (shape: int list) (values: float32[]) : torch.Tensor =
+        let dimensions = shape |> List.map int64 |> List.toArray
+        torch.tensor (values, dimensions = ReadOnlySpan<int64> dimensions, dtype = Nullable torch.float32)
+
+    let private product (sizes: int list) : int = List.fold (*) 1 sizes
+
+    // He initialization (He et al. 2015): normal, with the fan-in of the second axis and the gain of leaky ReLU.
+    let private kernel (rng: Rng) (shape: int list) : torch.Tensor =
+        let fan = shape.Tail.Head * product shape.Tail.Tail
+        let deviation = sqrt (2.0 / (1.0 + slope * slope)) / sqrt (float fan)
+
+        tensor shape (Array.init (product shape) (fun _ -> float32 (rng.Gaussian() * deviation)))
+
+    let private convolution (rng: Rng) (outputs: int) (inputs: int) (size: int list) : Affine =
+        new Affine(kernel rng (outputs :: inputs :: size), tensor [ outputs ] (Array.zeroCreate outputs))
+
+    let private transposed (rng: Rng) (inputs: int) (outputs: int) (size: int list) : Affine =
+        new Affine(kernel rng (inputs :: outputs :: size), tensor [ outputs ] (Array.zeroCreate outputs))
+
+    let private longs (sizes: int list) : int64[] = sizes |> List.map int64 |> List.toArray
+
+    let private blocks (rng: Rng) (count: int) (inputs: int) (features: int) (size: int list) (stride: int list) =
+        List.init count (fun index ->
+            {
+                Convolution = convolution rng features (if index = 0 then inputs else features) size
+                Normalization =
+                    new Affine(
+                        tensor [ features ] (Array.create features 1.0f),
+                        tensor [ features ] (Array.zeroCreate features)
+                    )
+                Stride = longs (if index = 0 then stride else List.map (fun _ -> 1) stride)
+                Padding = size |> List.map (fun k -> (k - 1) / 2) |> longs
+            })
+
+    let private convolve (layer: Affine) (stride: int64[]) (padding: int64[]) (input: torch.Tensor) : torch.Tensor =
+        if stride.Length = 2 then
+            torch.nn.functional.conv2d (input, layer.Weight, layer.Bias, strides = stride, padding = padding)
+        else
+            torch.nn.functional.conv3d (input, layer.Weight, layer.Bias, strides = stride, padding = padding)
+
+    let private expand (layer: Affine) (stride: int64[]) (input: torch.Tensor) : torch.Tensor =
+        if stride.Length = 2 then
+            torch.nn.functional.conv_transpose2d (input, layer.Weight, layer.Bias, strides = stride)
+        else
+            torch.nn.functional.conv_transpose3d (input, layer.Weight, layer.Bias, strides = stride)
+
+    let private normalize (layer: Affine) (input: torch.Tensor) : torch.Tensor =
+        torch.nn.functional.instance_norm (input, weight = layer.Weight, bias = layer.Bias, eps = 1e-5)
+
+    // Every intermediate is freed as soon as its successor stands; autograd holds what the backward pass needs.
+    let private activate (block: Block) (input: torch.Tensor) : torch.Tensor =
+        use convolved = convolve block.Convolution block.Stride block.Padding input
+        use normalized = normalize block.Normalization convolved
+        torch.nn.functional.leaky_relu (normalized, slope)
+
+    let private chain (blocks: Block list) (input: torch.Tensor) : torch.Tensor =
+        let step (previous: torch.Tensor) (block: Block) : torch.Tensor =
+            let next = activate block previous
+
+            if not (obj.ReferenceEquals(previous, input)) then
+                previous.Dispose()
+
+            next
+
+        List.fold step input blocks
+
+    let private encode (stages: Block list list) (input: torch.Tensor) : torch.Tensor list =
+        List.scan (fun below blocks -> chain blocks below) input stages |> List.tail
+
+    // Coarsest level first. `skips` are freed on the way.
+    let private decode (levels: DecoderLevel list) (skips: torch.Tensor list) (allHeads: bool) : torch.Tensor list =
+        let ones = levels.Head.UpStride |> Array.map (fun _ -> 1L)
+        let nothing = ones |> Array.map (fun _ -> 0L)
+
+        let step (below: torch.Tensor, heads: torch.Tensor list) (level: DecoderLevel, skip: torch.Tensor, last: bool) =
+            let features =
+                use raised = expand level.Up level.UpStride below
+                below.Dispose()
+                use joined = torch.cat (ResizeArray [ raised; skip ], 1L)
+                skip.Dispose()
+                chain level.Blocks joined
+
+            if allHeads || last then
+                features, convolve level.Head ones nothing features :: heads
+            else
+                features, heads
+
+        let bottleneck, skips =
+            match List.rev skips with
+            | bottleneck :: skips -> bottleneck, skips
+            | [] -> invalidArg (nameof skips) "A decoder needs at least the bottleneck."
+
+        let steps =
+            List.zip levels skips
+            |> List.mapi (fun index (level, skip) -> level, skip, index = levels.Length - 1)
+
+        let features, heads = List.fold step (bottleneck, []) steps
+        features.Dispose()
+        heads
+
+    let private numbered (modules: torch.nn.Module list) : torch.nn.Module =
+        new Group(modules |> List.mapi (fun index child -> string index, child))
+
+    let private convs (blocks: Block list) : torch.nn.Module =
+        let block (block: Block) : torch.nn.Module =
+            new Group([ "conv", block.Convolution :> torch.nn.Module; "norm", block.Normalization ])
+
+        new Group([ "convs", numbered (List.map block blocks) ])
+
+    let private tree (stages: Block list list) (levels: DecoderLevel list) : torch.nn.Module =
+        let encoder =
+            numbered (stages |> List.map (fun blocks -> numbered [ convs blocks ]))
+
+        let decoder =
+            [
+                "stages", numbered (levels |> List.map (fun level -> convs level.Blocks))
+                "transpconvs", numbered (levels |> List.map (fun level -> level.Up))
+                "seg_layers", numbered (levels |> List.map (fun level -> level.Head))
+            ]
+
+        new Group(
+            [
+                "encoder", new Group([ "stages", encoder ]) :> torch.nn.Module
+                "decoder", new Group(decoder)
+            ]
+        )
+
+    /// A U-Net of the given architecture for images of `channels` channels and `classes` classes, background included.
+    /// Weights are drawn by He's rule (normal, leaky ReLU with slope 0.01) from the seed alone; biases are 0.
+    /// Throws ArgumentException when the architecture's lists do not fit each other.
+    let create (architecture: Architecture) (channels: int) (classes: int) (seed: Seed) : Network =
+        LibTorch.ensure ()
+        check architecture
+
+        if channels < 1 then
+            invalidArg (nameof channels) $"An image has at least 1 channel; got %d{channels}."
+
+        if classes < 2 then
+            invalidArg (nameof classes) $"Background and one class make 2; got %d{classes}."
+
+        let rng = Seed.rng seed
+        let features = List.toArray architecture.FeaturesPerStage
+        let kernels = List.toArray architecture.KernelSizes
+        let strides = List.toArray architecture.Strides
+
+        let stages =
+            architecture.ConvsPerStage
+            |> List.mapi (fun stage count ->
+                let inputs = if stage = 0 then channels else features[stage - 1]
+                blocks rng count inputs features[stage] kernels[stage] strides[stage])
+
+        let levels =
+            architecture.ConvsPerStageDecoder
+            |> List.mapi (fun level count ->
+                let skip = features.Length - 2 - level
+                let ones = strides[skip] |> List.map (fun _ -> 1)
+
+                {
+                    Up = transposed rng features[skip + 1] features[skip] strides[skip + 1]
+                    UpStride = longs strides[skip + 1]
+                    Blocks = blocks rng count (2 * features[skip]) features[skip] kernels[skip] ones
+                    Head = convolution rng classes features[skip] ones
+                })
+
+        let run (allHeads: bool) (input: torch.Tensor) : torch.Tensor list =
+            use _scope = torch.NewDisposeScope()
+
+            decode levels (encode stages input) allHeads
+            |> List.map (fun head -> head.MoveToOuterDisposeScope())
+
+        {
+            Module = tree stages levels
+            Forward = run true
+            Finest = run false >> List.head
+        }
+
+    /// Logits of the finest head without a record for gradients: for prediction.
+    let evaluate (network: Network) (input: torch.Tensor) : torch.Tensor =
+        use _off = torch.no_grad ()
+        network.Finest input
+
+    /// The parameters by name, in the order in which nnU-Net's optimizer counts them.
+    let parameters (network: Network) : (string * Modules.Parameter) list =
+        network.Module.named_parameters () |> Seq.map (fun struct (name, value) -> name, value) |> Seq.toList
+
+    /// The number of trained values.
+    let parameterCount (network: Network) : int64 =
+        parameters network |> List.sumBy (fun (_, value) -> value.numel ())
+
+    /// A copy of a float tensor's values.
+    let internal values (tensor: torch.Tensor) : float32[] =
+        use _scope = torch.NewDisposeScope()
+        let plain = tensor.detach().cpu().contiguous ()
+        let bytes = plain.bytes
+        Runtime.InteropServices.MemoryMarshal.Cast<byte, float32>(bytes).ToArray()
+
+    /// Copies of all parameters.
+    let weights (network: Network) : NamedArray list =
+        parameters network
+        |> List.map (fun (name, value) ->
+            {
+                Name = name
+                Shape = value.shape |> Array.map int |> Array.toList
+                Values = values value
+            })
+
+    /// Copies stored values into the tensors of the same names. The first one that is missing, left over or of another
+    /// shape is an error, given as (subject, got, wanted); nothing is copied then.
+    let internal assign
+        (targets: (string * torch.Tensor) list)
+        (stored: NamedArray list)
+        : Result<unit, string * string * string> =
+        let byName = stored |> List.map (fun array -> array.Name, array) |> Map.ofList
+        let text (shape: int list) = String.Join(" x ", shape)
+
+        let problem (name: string, target: torch.Tensor) =
+            let wanted = target.shape |> Array.map int |> Array.toList
+
+            match Map.tryFind name byName with
+            | None -> Some(name, "no such parameter", text wanted)
+            | Some array when array.Shape <> wanted -> Some(name, text array.Shape, text wanted)
+            | Some array when array.Values.Length <> product wanted ->
+                Some(name, $"%d{array.Values.Length} values", $"%d{product wanted}")
+            | Some _ -> None
+
+        let known = targets |> List.map fst |> Set.ofList
+
+        let leftOver =
+            stored
+            |> List.tryFind (fun array -> not (known.Contains array.Name))
+            |> Option.map (fun array -> array.Name, text array.Shape, "no such parameter")
+
+        match List.tryPick problem targets |> Option.orElse leftOver with
+        | Some found -> Error found
+        | None ->
+            use _scope = torch.NewDisposeScope()
+            use _off = torch.no_grad ()
+
+            for name, target in targets do
+                let array = byName[name]
+                target.copy_ (tensor array.Shape array.Values) |> ignore
+
+            Ok()
+
+    /// Copies stored weights into the network. An error names the parameter, what came and what was wanted, as
+    /// (parameter, got, wanted); the network is unchanged then.
+    let load (stored: NamedArray list) (network: Network) : Result<unit, string * string * string> =
+        assign (parameters network |> List.map (fun (name, value) -> name, value :> torch.Tensor)) stored
