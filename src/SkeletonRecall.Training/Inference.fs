@@ -65,12 +65,19 @@ module Inference =
     let private bell (size: int) : float[] =
         let deviation = float size / 8.0
         let radius = int (4.0 * deviation + 0.5)
-        let value (distance: int) = exp (-0.5 * float (distance * distance) / (deviation * deviation))
+
+        let value (distance: int) =
+            exp (-0.5 * float (distance * distance) / (deviation * deviation))
+
         let total = Seq.sumBy value (seq { -radius .. radius })
 
         Array.init size (fun index ->
             let distance = index - size / 2
-            if abs distance > radius then 0.0 else value distance / total)
+
+            if abs distance > radius then
+                0.0
+            else
+                value distance / total)
 
     /// How much each voxel of a tile counts, row-major: a Gaussian with a standard deviation of an eighth of the patch
     /// and the peak 10, in half precision, zeros replaced by the smallest value above zero (nnU-Net's importance map).
@@ -87,18 +94,16 @@ module Inference =
                 slices[index / (patch.Width * patch.Height)] * rows[row] * columns[column])
 
         let scale = Array.max raw / 10.0
-        let halves = raw |> Array.map (fun value -> float32 (Half.op_Explicit (value / scale): Half))
+
+        let halves =
+            raw |> Array.map (fun value -> float32 (Half.op_Explicit (value / scale): Half))
+
         let smallest = halves |> Array.filter (fun value -> value > 0.0f) |> Array.min
         halves |> Array.map (fun value -> if value > 0.0f then value else smallest)
 
     /// One tile's place: the first voxel.
     [<Struct>]
-    type private Place =
-        {
-            Slice: int
-            Row: int
-            Column: int
-        }
+    type private Place = { Slice: int; Row: int; Column: int }
 
     // Depth, height and width of every array below; a plane has depth 1.
     let private padded (patch: Extent) (image: Image) : Extent * Place * float32[] =
@@ -108,7 +113,11 @@ module Inference =
             let depth = size image.Extent.Depth patch.Depth
             let height = size image.Extent.Height patch.Height
             let width = size image.Extent.Width patch.Width
-            if patch.Rank = 2 then Extent.plane height width else Extent.space depth height width
+
+            if patch.Rank = 2 then
+                Extent.plane height width
+            else
+                Extent.space depth height width
 
         // Half of what is missing goes in front, the odd voxel behind.
         let offset =
@@ -121,7 +130,7 @@ module Inference =
         if extent = image.Extent then
             extent, offset, image.Data
         else
-            let data = Array.zeroCreate<float32> (image.Channels * extent.Count)
+            let data = Array.zeroCreate<float32>(image.Channels * extent.Count)
 
             for channel in 0 .. image.Channels - 1 do
                 for slice in 0 .. image.Extent.Depth - 1 do
@@ -154,7 +163,7 @@ module Inference =
                     action whole (channel * patch.Count + Extent.index patch slice row 0)
 
     let private cut (channels: int) (extent: Extent) (data: float32[]) (patch: Extent) (places: Place[]) : Tiles =
-        let tiles = Array.zeroCreate<float32> (places.Length * channels * patch.Count)
+        let tiles = Array.zeroCreate<float32>(places.Length * channels * patch.Count)
 
         for number in 0 .. places.Length - 1 do
             let start = number * channels * patch.Count
@@ -174,7 +183,9 @@ module Inference =
         if axes.IsEmpty then
             data
         else
-            let flips (axis: int) = List.contains (axis - (3 - patch.Rank)) axes
+            let flips (axis: int) =
+                List.contains (axis - (3 - patch.Rank)) axes
+
             let flipSlices, flipRows, flipColumns = flips 0, flips 1, flips 2
             let result = Array.zeroCreate<float32> data.Length
 
@@ -184,7 +195,13 @@ module Inference =
                         let fromSlice = if flipSlices then patch.Depth - 1 - slice else slice
                         let fromRow = if flipRows then patch.Height - 1 - row else row
                         let target = plane * patch.Count + Extent.index patch slice row 0
-                        Array.blit data (plane * patch.Count + Extent.index patch fromSlice fromRow 0) result target patch.Width
+
+                        Array.blit
+                            data
+                            (plane * patch.Count + Extent.index patch fromSlice fromRow 0)
+                            result
+                            target
+                            patch.Width
 
                         if flipColumns then
                             Array.Reverse(result, target, patch.Width)
@@ -249,7 +266,7 @@ module Inference =
             |]
 
         let weight = importance patch
-        let sums = Array.zeroCreate<float32> (classes * extent.Count)
+        let sums = Array.zeroCreate<float32>(classes * extent.Count)
         let weights = Array.zeroCreate<float32> extent.Count
 
         for batch in Array.chunkBySize options.TilesAtOnce places do
@@ -271,7 +288,7 @@ module Inference =
                     for column in 0 .. patch.Width - 1 do
                         weights[whole + column] <- weights[whole + column] + weight[part + column])
 
-        let result = Array.zeroCreate<float32> (classes * image.Extent.Count)
+        let result = Array.zeroCreate<float32>(classes * image.Extent.Count)
 
         overRows classes extent image.Extent offset (fun whole part ->
             let within = whole % extent.Count
@@ -301,7 +318,7 @@ module Inference =
         | 3, 2 -> invalidArg (nameof image) $"A plane %O{image.Extent} cannot be covered with tiles of %O{patch}."
         | 2, 3 ->
             let plane = Extent.plane image.Extent.Height image.Extent.Width
-            let result = Array.zeroCreate<float32> (classes * image.Extent.Count)
+            let result = Array.zeroCreate<float32>(classes * image.Extent.Count)
 
             for slice in 0 .. image.Extent.Depth - 1 do
                 let part =

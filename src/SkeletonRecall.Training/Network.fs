@@ -19,14 +19,14 @@ type Network =
         /// Holds the parameters, under nnU-Net's names, and moves them between devices.
         Module: torch.nn.Module
         /// Logits (B, classes, spatial...) of every head, finest first; the finest has the size of the input.
-        Forward: torch.Tensor -> torch.Tensor list
+        Forward: Tensor -> Tensor list
         /// Logits of the finest head alone.
-        Finest: torch.Tensor -> torch.Tensor
+        Finest: Tensor -> Tensor
     }
 
 /// A weight and a bias: what a convolution or a normalization learns.
 [<Sealed>]
-type internal Affine(weight: torch.Tensor, bias: torch.Tensor) as this =
+type internal Affine(weight: Tensor, bias: Tensor) as this =
     inherit torch.nn.Module("Affine")
 
     do
@@ -34,8 +34,8 @@ type internal Affine(weight: torch.Tensor, bias: torch.Tensor) as this =
         this.register_parameter ("bias", new Modules.Parameter(bias))
 
     // Looked up each time: moving the module to another device replaces its parameters.
-    member _.Weight: torch.Tensor = this.get_parameter "weight"
-    member _.Bias: torch.Tensor = this.get_parameter "bias"
+    member _.Weight: Tensor = this.get_parameter "weight"
+    member _.Bias: Tensor = this.get_parameter "bias"
 
 /// Modules under names, nothing else: the tree that gives parameters their names.
 [<Sealed>]
@@ -103,7 +103,10 @@ module Network =
         if architecture.Strides.Head |> List.exists ((<>) 1) then
             invalidArg (nameof architecture) $"The first stage has stride 1; got %A{architecture.Strides.Head}."
 
-        for count in architecture.FeaturesPerStage @ architecture.ConvsPerStage @ architecture.ConvsPerStageDecoder do
+        for count in
+            architecture.FeaturesPerStage
+            @ architecture.ConvsPerStage
+            @ architecture.ConvsPerStageDecoder do
             if count < 1 then
                 invalidArg (nameof architecture) $"Features and convolutions count from 1; got %d{count}."
 
@@ -111,31 +114,14 @@ module Network =
     let divisor (architecture: Architecture) : int list =
         architecture.Strides |> List.reduce (List.map2 (*))
 
-    /// The size of every head's output for a given input size, finest first.
-    /// Throws ArgumentException when the size is no multiple of `divisor`.
-    let headExtents (architecture: Architecture) (input: Extent) : Extent list =
-        let divisor = divisor architecture
-
-        if
-            input.Shape.Length <> divisor.Length
-            || List.exists2 (fun size factor -> size % factor <> 0) input.Shape divisor
-        then
-            invalidArg (nameof input) $"%O{input} is no multiple of %A{divisor}, which the network's strides ask for."
-
-        let shrink (shape: int list) (strides: int list) = List.map2 (/) shape strides
-
-        List.scan shrink input.Shape (List.tail architecture.Strides)
-        |> List.take (architecture.Strides.Length - 1)
-        |> List.map Extent.ofShape
-
-    let private tensor (shape: int list) (values: float32[]) : torch.Tensor =
+    let private tensor (shape: int list) (values: float32[]) : Tensor =
         let dimensions = shape |> List.map int64 |> List.toArray
         torch.tensor (values, dimensions = ReadOnlySpan<int64> dimensions, dtype = Nullable torch.float32)
 
     let private product (sizes: int list) : int = List.fold (*) 1 sizes
 
     // He initialization (He et al. 2015): normal, with the fan-in of the second axis and the gain of leaky ReLU.
-    let private kernel (rng: Rng) (shape: int list) : torch.Tensor =
+    let private kernel (rng: Rng) (shape: int list) : Tensor =
         let fan = shape.Tail.Head * product shape.Tail.Tail
         let deviation = sqrt (2.0 / (1.0 + slope * slope)) / sqrt (float fan)
 
@@ -162,29 +148,29 @@ module Network =
                 Padding = size |> List.map (fun k -> (k - 1) / 2) |> longs
             })
 
-    let private convolve (layer: Affine) (stride: int64[]) (padding: int64[]) (input: torch.Tensor) : torch.Tensor =
+    let private convolve (layer: Affine) (stride: int64[]) (padding: int64[]) (input: Tensor) : Tensor =
         if stride.Length = 2 then
             torch.nn.functional.conv2d (input, layer.Weight, layer.Bias, strides = stride, padding = padding)
         else
             torch.nn.functional.conv3d (input, layer.Weight, layer.Bias, strides = stride, padding = padding)
 
-    let private expand (layer: Affine) (stride: int64[]) (input: torch.Tensor) : torch.Tensor =
+    let private expand (layer: Affine) (stride: int64[]) (input: Tensor) : Tensor =
         if stride.Length = 2 then
             torch.nn.functional.conv_transpose2d (input, layer.Weight, layer.Bias, strides = stride)
         else
             torch.nn.functional.conv_transpose3d (input, layer.Weight, layer.Bias, strides = stride)
 
-    let private normalize (layer: Affine) (input: torch.Tensor) : torch.Tensor =
+    let private normalize (layer: Affine) (input: Tensor) : Tensor =
         torch.nn.functional.instance_norm (input, weight = layer.Weight, bias = layer.Bias, eps = 1e-5)
 
     // Every intermediate is freed as soon as its successor stands; autograd holds what the backward pass needs.
-    let private activate (block: Block) (input: torch.Tensor) : torch.Tensor =
+    let private activate (block: Block) (input: Tensor) : Tensor =
         use convolved = convolve block.Convolution block.Stride block.Padding input
         use normalized = normalize block.Normalization convolved
         torch.nn.functional.leaky_relu (normalized, slope)
 
-    let private chain (blocks: Block list) (input: torch.Tensor) : torch.Tensor =
-        let step (previous: torch.Tensor) (block: Block) : torch.Tensor =
+    let private chain (blocks: Block list) (input: Tensor) : Tensor =
+        let step (previous: Tensor) (block: Block) : Tensor =
             let next = activate block previous
 
             if not (obj.ReferenceEquals(previous, input)) then
@@ -194,15 +180,15 @@ module Network =
 
         List.fold step input blocks
 
-    let private encode (stages: Block list list) (input: torch.Tensor) : torch.Tensor list =
+    let private encode (stages: Block list list) (input: Tensor) : Tensor list =
         List.scan (fun below blocks -> chain blocks below) input stages |> List.tail
 
     // Coarsest level first. `skips` are freed on the way.
-    let private decode (levels: DecoderLevel list) (skips: torch.Tensor list) (allHeads: bool) : torch.Tensor list =
+    let private decode (levels: DecoderLevel list) (skips: Tensor list) (allHeads: bool) : Tensor list =
         let ones = levels.Head.UpStride |> Array.map (fun _ -> 1L)
         let nothing = ones |> Array.map (fun _ -> 0L)
 
-        let step (below: torch.Tensor, heads: torch.Tensor list) (level: DecoderLevel, skip: torch.Tensor, last: bool) =
+        let step (below: Tensor, heads: Tensor list) (level: DecoderLevel, skip: Tensor, last: bool) =
             let features =
                 use raised = expand level.Up level.UpStride below
                 below.Dispose()
@@ -292,7 +278,7 @@ module Network =
                     Head = convolution rng classes features[skip] ones
                 })
 
-        let run (allHeads: bool) (input: torch.Tensor) : torch.Tensor list =
+        let run (allHeads: bool) (input: Tensor) : Tensor list =
             use _scope = torch.NewDisposeScope()
 
             decode levels (encode stages input) allHeads
@@ -305,22 +291,24 @@ module Network =
         }
 
     /// Logits of the finest head without a record for gradients: for prediction.
-    let evaluate (network: Network) (input: torch.Tensor) : torch.Tensor =
+    let evaluate (network: Network) (input: Tensor) : Tensor =
         use _off = torch.no_grad ()
         network.Finest input
 
     /// The parameters by name, in the order in which nnU-Net's optimizer counts them.
     let parameters (network: Network) : (string * Modules.Parameter) list =
-        network.Module.named_parameters () |> Seq.map (fun struct (name, value) -> name, value) |> Seq.toList
+        network.Module.named_parameters ()
+        |> Seq.map (fun struct (name, value) -> name, value)
+        |> Seq.toList
 
     /// The number of trained values.
     let parameterCount (network: Network) : int64 =
         parameters network |> List.sumBy (fun (_, value) -> value.numel ())
 
     /// A copy of a float tensor's values.
-    let internal values (tensor: torch.Tensor) : float32[] =
+    let internal values (tensor: Tensor) : float32[] =
         use _scope = torch.NewDisposeScope()
-        let plain = tensor.detach().cpu().contiguous ()
+        let plain = tensor.detach().cpu().contiguous()
         let bytes = plain.bytes
         Runtime.InteropServices.MemoryMarshal.Cast<byte, float32>(bytes).ToArray()
 
@@ -337,13 +325,13 @@ module Network =
     /// Copies stored values into the tensors of the same names. The first one that is missing, left over or of another
     /// shape is an error, given as (subject, got, wanted); nothing is copied then.
     let internal assign
-        (targets: (string * torch.Tensor) list)
+        (targets: (string * Tensor) list)
         (stored: NamedArray list)
         : Result<unit, string * string * string> =
         let byName = stored |> List.map (fun array -> array.Name, array) |> Map.ofList
         let text (shape: int list) = String.Join(" x ", shape)
 
-        let problem (name: string, target: torch.Tensor) =
+        let problem (name: string, target: Tensor) =
             let wanted = target.shape |> Array.map int |> Array.toList
 
             match Map.tryFind name byName with
@@ -375,4 +363,4 @@ module Network =
     /// Copies stored weights into the network. An error names the parameter, what came and what was wanted, as
     /// (parameter, got, wanted); the network is unchanged then.
     let load (stored: NamedArray list) (network: Network) : Result<unit, string * string * string> =
-        assign (parameters network |> List.map (fun (name, value) -> name, value :> torch.Tensor)) stored
+        assign (parameters network |> List.map (fun (name, value) -> name, value :> Tensor)) stored

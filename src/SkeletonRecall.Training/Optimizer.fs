@@ -3,6 +3,7 @@ namespace SkeletonRecall.Training
 open System
 open System.Collections.Generic
 open TorchSharp
+open SkeletonRecall
 
 /// How stochastic gradient descent steps.
 type OptimizerOptions =
@@ -18,12 +19,12 @@ type OptimizerOptions =
 /// Parameters with the momentum that they have gathered. A parameter that never had a gradient has none.
 [<Sealed>]
 type Optimizer internal (options: OptimizerOptions, parameters: (string * Modules.Parameter) list) =
-    let momenta = Dictionary<string, torch.Tensor>()
+    let momenta = Dictionary<string, Tensor>()
 
     /// How it steps.
     member _.Options: OptimizerOptions = options
     member internal _.Parameters: (string * Modules.Parameter) list = parameters
-    member internal _.Momenta: Dictionary<string, torch.Tensor> = momenta
+    member internal _.Momenta: Dictionary<string, Tensor> = momenta
 
     interface IDisposable with
         /// Frees the momentum; the parameters belong to the network.
@@ -60,7 +61,7 @@ module Optimizer =
                 parameter.grad <- null
 
     // The L2 norm of all gradients together.
-    let private length (gradients: torch.Tensor list) : float =
+    let private length (gradients: Tensor list) : float =
         use _scope = torch.NewDisposeScope()
 
         match gradients with
@@ -72,8 +73,8 @@ module Optimizer =
     let private update
         (options: OptimizerOptions)
         (learningRate: float)
-        (momenta: Dictionary<string, torch.Tensor>)
-        (name: string, parameter: Modules.Parameter, gradient: torch.Tensor)
+        (momenta: Dictionary<string, Tensor>)
+        (name: string, parameter: Modules.Parameter, gradient: Tensor)
         : unit =
         let direction = gradient.add_ (parameter, alpha = options.WeightDecay.ToScalar())
 

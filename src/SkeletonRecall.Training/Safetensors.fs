@@ -64,11 +64,13 @@ module Safetensors =
 
     let private expectedBytes (element: ElementType) (shape: int list) : int64 =
         let size = snd (nameAndSize element)
-        shape |> List.fold (fun total axis -> Checked.(*) total (int64 axis)) (int64 size)
+
+        shape
+        |> List.fold (fun total axis -> Checked.(*) total (int64 axis)) (int64 size)
 
     /// A tensor of 32-bit floats. Throws ArgumentException when the number of values does not fit the shape.
     let ofFloats (array: NamedArray) : StoredTensor =
-        let bytes = Array.zeroCreate<byte> (4 * array.Values.Length)
+        let bytes = Array.zeroCreate<byte>(4 * array.Values.Length)
 
         if expectedBytes Float32 array.Shape <> int64 bytes.Length then
             invalidArg (nameof array) $"%A{array.Shape} does not hold %d{array.Values.Length} values."
@@ -102,11 +104,12 @@ module Safetensors =
         | Float32 -> read (fun at -> BinaryPrimitives.ReadSingleLittleEndian(ReadOnlySpan(stored.Bytes, at, 4)))
         | Float64 ->
             read (fun at -> float32 (BinaryPrimitives.ReadDoubleLittleEndian(ReadOnlySpan(stored.Bytes, at, 8))))
-        | Float16 ->
-            read (fun at -> float32 (BinaryPrimitives.ReadHalfLittleEndian(ReadOnlySpan(stored.Bytes, at, 2))))
+        | Float16 -> read (fun at -> float32 (BinaryPrimitives.ReadHalfLittleEndian(ReadOnlySpan(stored.Bytes, at, 2))))
         | BFloat16 ->
             read (fun at ->
-                let high = BinaryPrimitives.ReadUInt16LittleEndian(ReadOnlySpan(stored.Bytes, at, 2))
+                let high =
+                    BinaryPrimitives.ReadUInt16LittleEndian(ReadOnlySpan(stored.Bytes, at, 2))
+
                 BitConverter.UInt32BitsToSingle(uint32 high <<< 16))
         | Int64
         | Int32
@@ -247,7 +250,11 @@ module Safetensors =
         let size =
             BinaryPrimitives.ReadInt64LittleEndian(ReadOnlySpan(take stream 8 "the header's length"))
 
-        let available = if stream.CanSeek then stream.Length - stream.Position else longestHeader
+        let available =
+            if stream.CanSeek then
+                stream.Length - stream.Position
+            else
+                longestHeader
 
         if size < 2L || size > min longestHeader available then
             broken $"it claims a header of %d{size} bytes, which cannot be (is it a safetensors file?)"
@@ -336,7 +343,9 @@ module Safetensors =
             Error(Missing(path, "a safetensors file is wanted"))
         else
             try
-                use stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 <<< 20)
+                use stream =
+                    new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 <<< 20)
+
                 read path stream
             with
             | :? UnauthorizedAccessException -> Error(Unreadable(path, "reading it is not permitted"))
