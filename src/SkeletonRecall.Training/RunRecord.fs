@@ -1,0 +1,245 @@
+namespace SkeletonRecall.Training
+
+open System
+open System.Globalization
+open System.IO
+open System.Text
+open System.Text.Encodings.Web
+open System.Text.Json
+open SkeletonRecall
+
+/// A run as text: its options and what each epoch came to. It stands in run.json beside the checkpoints and in each
+/// checkpoint's metadata. Numbers that are not finite are written as null and read as NaN.
+[<RequireQualifiedAccess>]
+module RunRecord =
+
+    let private number (json: Utf8JsonWriter) (name: string) (value: float) : unit =
+        if Double.IsFinite value then
+            json.WriteNumber(name, value)
+        else
+            json.WriteNull name
+
+    let private writeOptions (json: Utf8JsonWriter) (options: TrainOptions) : unit =
+        json.WriteStartObject "options"
+        json.WriteString("objective", Objective.print options.Objective)
+        json.WriteString("supervision", Supervision.print options.Objective.Supervision)
+        json.WriteNumber("tube_radius", options.Objective.Tube.Radius)
+        json.WriteNumber("epochs", options.Epochs)
+        json.WriteNumber("iterations", options.Iterations)
+        json.WriteNumber("validation_iterations", options.ValidationIterations)
+        json.WriteNumber("learning_rate", options.LearningRate)
+        json.WriteNumber("momentum", options.Momentum)
+        json.WriteNumber("weight_decay", options.WeightDecay)
+        json.WriteNumber("clip", options.Clip)
+        json.WriteNumber("oversampling", options.Oversampling)
+        json.WriteBoolean("mirror", options.Mirror)
+        json.WriteNumber("seed", options.Seed)
+        json.WriteNumber("workers", options.Workers)
+        json.WriteNumber("save_every", options.SaveEvery)
+        json.WriteEndObject()
+
+    let private writeReport (json: Utf8JsonWriter) (report: EpochReport) : unit =
+        json.WriteStartObject()
+        json.WriteNumber("epoch", report.Epoch)
+        number json "learning_rate" report.LearningRate
+        number json "train_loss" report.TrainLoss
+        number json "validation_loss" report.ValidationLoss
+        json.WriteStartObject "terms"
+
+        for name, value in report.Terms do
+            number json name value
+
+        json.WriteEndObject()
+        json.WriteStartArray "pseudo_dice"
+
+        for value in report.PseudoDice do
+            if Double.IsFinite value then
+                json.WriteNumberValue value
+            else
+                json.WriteNullValue()
+
+        json.WriteEndArray()
+        number json "seconds" report.Seconds
+        json.WriteEndObject()
+
+    /// Options and history, oldest epoch first, as JSON.
+    let print (options: TrainOptions) (history: EpochReport list) : string =
+        use buffer = new MemoryStream()
+
+        do
+            use json =
+                new Utf8JsonWriter(
+                    buffer,
+                    JsonWriterOptions(
+                        Indented = true,
+                        NewLine = "\n",
+                        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
+                    )
+                )
+
+            json.WriteStartObject()
+            writeOptions json options
+            json.WriteStartArray "history"
+            history |> List.iter (writeReport json)
+            json.WriteEndArray()
+            json.WriteEndObject()
+
+        Encoding.UTF8.GetString(buffer.ToArray()) + "\n"
+
+    exception private Wrong of reason: string
+
+    let private wrong (reason: string) : 'T = raise (Wrong reason)
+
+    let private field (name: string) (parent: JsonElement) : JsonElement =
+        match parent.ValueKind with
+        | JsonValueKind.Object ->
+            match parent.TryGetProperty name with
+            | true, value -> value
+            | _ -> wrong $"the key \"%s{name}\" is missing"
+        | _ -> wrong $"an object with the key \"%s{name}\" is wanted; got %s{parent.GetRawText()}"
+
+    let private integer (name: string) (parent: JsonElement) : int =
+        let value = field name parent
+
+        if value.ValueKind <> JsonValueKind.Number then
+            wrong $"\"%s{name}\" should be a whole number"
+
+        match value.TryGetInt32() with
+        | true, number -> number
+        | _ -> wrong $"\"%s{name}\" should be a whole number; got %s{value.GetRawText()}"
+
+    let private toFloat (name: string) (value: JsonElement) : float =
+        match value.ValueKind with
+        | JsonValueKind.Number -> value.GetDouble()
+        | JsonValueKind.Null -> nan
+        | _ -> wrong $"\"%s{name}\" should be a number or null; got %s{value.GetRawText()}"
+
+    let private real (name: string) (parent: JsonElement) : float = toFloat name (field name parent)
+
+    let private text (name: string) (parent: JsonElement) : string =
+        let value = field name parent
+
+        match value.ValueKind, value.ToString() with
+        | JsonValueKind.String, text -> text
+        | _ -> wrong $"\"%s{name}\" should be a text"
+
+    let private truth (name: string) (parent: JsonElement) : bool =
+        match (field name parent).ValueKind with
+        | JsonValueKind.True -> true
+        | JsonValueKind.False -> false
+        | _ -> wrong $"\"%s{name}\" should be true or false"
+
+    let private readOptions (json: JsonElement) : TrainOptions =
+        let objective =
+            match Objective.parse (text "objective" json), Supervision.parse (text "supervision" json) with
+            | Ok objective, Ok supervision ->
+                { objective with
+                    Supervision = supervision
+                }
+                |> Objective.withTubeRadius (integer "tube_radius" json)
+            | Error reason, _
+            | _, Error reason -> wrong reason
+
+        {
+            Objective = objective
+            Epochs = integer "epochs" json
+            Iterations = integer "iterations" json
+            ValidationIterations = integer "validation_iterations" json
+            LearningRate = real "learning_rate" json
+            Momentum = real "momentum" json
+            WeightDecay = real "weight_decay" json
+            Clip = real "clip" json
+            Oversampling = real "oversampling" json
+            Mirror = truth "mirror" json
+            Seed = integer "seed" json
+            Workers = integer "workers" json
+            SaveEvery = integer "save_every" json
+        }
+
+    let private readReport (json: JsonElement) : EpochReport =
+        let items (name: string) (kind: JsonValueKind) =
+            let value = field name json
+
+            if value.ValueKind <> kind then
+                wrong $"\"%s{name}\" should be an %A{kind}"
+
+            value
+
+        {
+            Epoch = integer "epoch" json
+            LearningRate = real "learning_rate" json
+            TrainLoss = real "train_loss" json
+            ValidationLoss = real "validation_loss" json
+            Terms =
+                [
+                    for term in (items "terms" JsonValueKind.Object).EnumerateObject() ->
+                        term.Name, toFloat term.Name term.Value
+                ]
+            PseudoDice =
+                [
+                    for value in (items "pseudo_dice" JsonValueKind.Array).EnumerateArray() ->
+                        toFloat "pseudo_dice" value
+                ]
+            Seconds = real "seconds" json
+        }
+
+    /// Options and history from JSON; `path` names the file in the problem.
+    let parse (path: string) (json: string) : Result<TrainOptions * EpochReport list, Problem> =
+        try
+            use document = JsonDocument.Parse json
+            let history = field "history" document.RootElement
+
+            if history.ValueKind <> JsonValueKind.Array then
+                wrong "\"history\" should be a list"
+
+            let options = readOptions (field "options" document.RootElement)
+            TrainOptions.check options
+            Ok(options, [ for report in history.EnumerateArray() -> readReport report ])
+        with
+        | Wrong reason -> Error(Unreadable(path, reason))
+        | :? JsonException -> Error(Unreadable(path, "its record of the run is no valid JSON"))
+        | :? ArgumentException as error -> Error(Unreadable(path, error.Message.TrimEnd '.'))
+
+    /// The history as a table with a heading, one line per epoch, fields separated by commas: for spreadsheets.
+    let table (history: EpochReport list) : string =
+        let text (value: float) =
+            value.ToString("R", CultureInfo.InvariantCulture)
+
+        let names =
+            match history with
+            | first :: _ -> List.map fst first.Terms
+            | [] -> []
+
+        let line (report: EpochReport) (moving: float) =
+            [
+                string report.Epoch
+                text report.LearningRate
+                text report.TrainLoss
+                text report.ValidationLoss
+                text (EpochReport.meanDice report)
+                text moving
+                text report.Seconds
+                for name in names ->
+                    report.Terms
+                    |> List.tryFind (fun (term, _) -> term = name)
+                    |> Option.map (snd >> text)
+                    |> Option.defaultValue ""
+            ]
+
+        let heading =
+            [
+                "epoch"
+                "learning_rate"
+                "train_loss"
+                "validation_loss"
+                "pseudo_dice"
+                "moving_pseudo_dice"
+                "seconds"
+            ]
+            @ names
+
+        let rows = List.map2 line history (EpochReport.movingDice history)
+
+        heading :: rows
+        |> List.map (fun fields -> String.Join(",", fields) + "\n")
+        |> String.concat ""
