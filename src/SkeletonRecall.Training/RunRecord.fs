@@ -22,8 +22,6 @@ module RunRecord =
     let private writeOptions (json: Utf8JsonWriter) (options: TrainOptions) : unit =
         json.WriteStartObject "options"
         json.WriteString("objective", Objective.print options.Objective)
-        json.WriteString("supervision", Supervision.print options.Objective.Supervision)
-        json.WriteNumber("tube_radius", options.Objective.Tube.Radius)
         json.WriteNumber("epochs", options.Epochs)
         json.WriteNumber("iterations", options.Iterations)
         json.WriteNumber("validation_iterations", options.ValidationIterations)
@@ -131,14 +129,9 @@ module RunRecord =
 
     let private readOptions (json: JsonElement) : TrainOptions =
         let objective =
-            match Objective.parse (text "objective" json), Supervision.parse (text "supervision" json) with
-            | Ok objective, Ok supervision ->
-                { objective with
-                    Supervision = supervision
-                }
-                |> Objective.withTubeRadius (integer "tube_radius" json)
-            | Error reason, _
-            | _, Error reason -> wrong reason
+            match Objective.parse (text "objective" json) with
+            | Ok objective -> objective
+            | Error reason -> wrong reason
 
         {
             Objective = objective
@@ -219,11 +212,12 @@ module RunRecord =
                 text (EpochReport.meanDice report)
                 text moving
                 text report.Seconds
-                for name in names ->
-                    report.Terms
-                    |> List.tryFind (fun (term, _) -> term = name)
-                    |> Option.map (snd >> text)
-                    |> Option.defaultValue ""
+                yield!
+                    names
+                    |> List.map (fun name ->
+                        match report.Terms |> List.tryFind (fun (term, _) -> term = name) with
+                        | Some(_, value) -> text value
+                        | None -> "")
             ]
 
         let heading =
