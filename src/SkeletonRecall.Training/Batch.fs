@@ -1,6 +1,7 @@
 namespace SkeletonRecall.Training
 
 open System
+open TorchSharp
 open SkeletonRecall
 
 /// What one head should say for a whole batch. Arrays hold `Size * Extent.Count` values, patch after patch.
@@ -157,3 +158,25 @@ module Batch =
             Images = patches |> List.map (fun patch -> patch.Image.Data) |> concat
             Heads = List.mapi head options.HeadExtents
         }
+
+    /// The batch as tensors on a device: images (B, channels, spatial...) as float32, and for each head, finest first, ids and
+    /// skeleton as int16 and validity as uint8, (B, 1, spatial...). They belong to the caller's dispose scope.
+    let toTensors (device: torch.Device) (batch: Batch) : Tensor * Target list =
+        LibTorch.ensure ()
+
+        let shape (channels: int) (extent: Extent) : int64 list =
+            int64 batch.Size :: int64 channels :: List.map int64 extent.Shape
+
+        // On the CPU `to` gives back the same tensor; elsewhere the CPU's one goes with the caller's scope.
+        let place (tensor: Tensor) : Tensor = tensor.``to`` device
+
+        let target (head: HeadTarget) : Target =
+            let one = shape 1 head.Extent
+
+            {
+                Truth = Classes(place (Tensors.ofInt16 one head.Labels))
+                Skeleton = head.Skeleton |> Option.map (fun ids -> place (Tensors.ofInt16 one ids))
+                Valid = head.Valid |> Option.map (fun mask -> place (Tensors.ofBytes one mask))
+            }
+
+        place (Tensors.ofArray (shape batch.Channels batch.Extent) batch.Images), List.map target batch.Heads
