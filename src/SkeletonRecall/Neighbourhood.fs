@@ -100,8 +100,9 @@ module ConnectivityPair =
             | Connectivity.Four -> Connectivity.Eight
             | Connectivity.Eight -> Connectivity.Four
             | Connectivity.Six -> Connectivity.TwentySix
-            | Connectivity.Eighteen
             | Connectivity.TwentySix -> Connectivity.Six
+            | Connectivity.Eighteen ->
+                invalidArg (nameof foreground) "Connectivity 18 has no dual here; 4, 8, 6 or 26 is wanted."
 
         {
             Foreground = foreground
@@ -134,7 +135,6 @@ module ConnectivityPair =
                 Connectivity.Eight
                 Connectivity.Four
                 Connectivity.TwentySix
-                Connectivity.Eighteen
                 Connectivity.Six
             ]
             |> List.map dual
