@@ -8,23 +8,27 @@ type Tensor = torch.Tensor
 
 /// Between arrays and tensors, and the lifetimes of tensors.
 /// A tensor function leaves its inputs alone, frees what it made and returns something fresh; whoever calls it frees
-/// that, or opens a dispose scope (`torch.NewDisposeScope()`) around the step.
+/// that, or opens a `scope` around the step.
 [<RequireQualifiedAccess>]
 module Tensors =
+
+    /// A dispose scope: the tensors made on this thread until it is disposed are freed with it. One per training step.
+    /// Never hold it across `yield` or `let!`.
+    let scope () : DisposeScope =
+        LibTorch.ensure ()
+        torch.NewDisposeScope()
 
     /// Runs a computation of several operations: its temporaries are freed and its result moves to the caller's
     /// dispose scope. Gradients flow through freed temporaries, for autograd holds its own references.
     /// The result must be made inside: an argument returned as it is would come to belong to the caller's scope.
     let scoped (compute: unit -> Tensor) : Tensor =
-        LibTorch.ensure ()
-        use scope = torch.NewDisposeScope()
+        use scope = scope ()
         let result = compute ()
         result.MoveToOuterDisposeScope()
 
     /// Runs a computation that ends in a number or record; every tensor it makes is freed.
     let measured (compute: unit -> 'T) : 'T =
-        LibTorch.ensure ()
-        use _scope = torch.NewDisposeScope()
+        use _scope = scope ()
         compute ()
 
     /// A shape as text, such as (2, 1, 64, 64).

@@ -70,6 +70,8 @@ module Parity =
     let masks: Record list = read "masks"
     /// The pairs of masks; none without the folder `shared`.
     let pairs: Record list = read "pairs"
+    /// The losses; none without the folder `shared`.
+    let losses: Record list = read "losses"
 
     /// One test per record, or one skipped test where there is no folder `shared`.
     let tests (name: string) (records: Record list) (check: Record -> unit) : Test =

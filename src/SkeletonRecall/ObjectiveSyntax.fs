@@ -7,24 +7,24 @@ open System.Globalization
 type internal Located<'T> = { At: int; Value: 'T }
 
 /// `name` or `name=value` between the parentheses of a term.
-type internal OptionSyntax =
+type internal OptionTree =
     {
         Name: Located<string>
         Value: Located<string> option
     }
 
 /// One term: `weight*name(options)`.
-type internal TermSyntax =
+type internal TermTree =
     {
         Weight: Located<float> option
         Name: Located<string>
-        Options: OptionSyntax list
+        Options: OptionTree list
     }
 
 /// An objective as written: terms and, after `on`, a supervision.
-type internal ObjectiveSyntax =
+type internal ObjectiveTree =
     {
-        Terms: TermSyntax list
+        Terms: TermTree list
         Supervision: Located<string> option
     }
 
@@ -32,10 +32,10 @@ type internal ObjectiveSyntax =
 /// text = term { "+" term } [ "on" name ]; term = [ number "*" ] name [ "(" option { "," option } ")" ];
 /// option = name [ "=" ( number | name ) ].
 [<RequireQualifiedAccess>]
-module internal ObjectiveText =
+module internal ObjectiveSyntax =
 
-    /// Where and why reading stopped.
-    exception private Stop of at: int * reason: string
+    /// Where and why reading stopped; whoever reads a text catches it.
+    exception internal Refused of at: int * reason: string
 
     /// A place in the text and what moves it. Private to one reading.
     [<Sealed>]
@@ -58,7 +58,7 @@ module internal ObjectiveText =
 
         member this.Stop(wanted: string) : 'T =
             let found = this.Found
-            raise (Stop(this.At, $"%s{wanted} is wanted, not %s{found}"))
+            raise (Refused(this.At, $"%s{wanted} is wanted, not %s{found}"))
 
         /// Steps over the character if it is next.
         member this.Skip(character: char) : bool =
@@ -122,9 +122,9 @@ module internal ObjectiveText =
             let text = cursor.Take isNumber
 
             match tryNumber text.Value with
-            | None -> raise (Stop(text.At, $"a number is wanted, not '%s{text.Value}'"))
+            | None -> raise (Refused(text.At, $"a number is wanted, not '%s{text.Value}'"))
             | Some value when value < 0.0 ->
-                raise (Stop(text.At, $"a weight of at least 0 is wanted, not %s{text.Value}"))
+                raise (Refused(text.At, $"a weight of at least 0 is wanted, not %s{text.Value}"))
             | Some value ->
                 if cursor.Peek = ',' then
                     cursor.Stop "a decimal point or '*'"
@@ -134,7 +134,7 @@ module internal ObjectiveText =
 
                 Some { At = text.At; Value = value }
 
-    let private option (cursor: Cursor) : OptionSyntax =
+    let private option (cursor: Cursor) : OptionTree =
         let name = word cursor "the name of an option"
 
         if not (cursor.Skip '=') then
@@ -150,8 +150,8 @@ module internal ObjectiveText =
                 Value = Some(word cursor "a value")
             }
 
-    let private options (cursor: Cursor) : OptionSyntax list =
-        let rec more (read: OptionSyntax list) : OptionSyntax list =
+    let private options (cursor: Cursor) : OptionTree list =
+        let rec more (read: OptionTree list) : OptionTree list =
             let read = option cursor :: read
 
             if cursor.Skip ',' then more read
@@ -160,7 +160,7 @@ module internal ObjectiveText =
 
         if cursor.Skip '(' then more [] else []
 
-    let private term (cursor: Cursor) : TermSyntax =
+    let private term (cursor: Cursor) : TermTree =
         let weight = weight cursor
         let name = word cursor "the name of a loss"
 
@@ -170,8 +170,8 @@ module internal ObjectiveText =
             Options = options cursor
         }
 
-    let private objective (cursor: Cursor) : ObjectiveSyntax =
-        let rec more (read: TermSyntax list) : ObjectiveSyntax =
+    let private objective (cursor: Cursor) : ObjectiveTree =
+        let rec more (read: TermTree list) : ObjectiveTree =
             let read = term cursor :: read
 
             if cursor.Skip '+' then
@@ -194,17 +194,16 @@ module internal ObjectiveText =
                         Supervision = Some supervision
                     }
                 | { Value = "" } -> cursor.Stop "'+' and another term, or the end of the text,"
-                | other -> raise (Stop(other.At, $"'+' or 'on' is wanted, not '%s{other.Value}'"))
+                | other -> raise (Refused(other.At, $"'+' or 'on' is wanted, not '%s{other.Value}'"))
 
         more []
 
-    /// A message that points at a character of the text.
-    let pointAt (text: string) (at: int) (reason: string) : string =
-        $"At character %d{at} of \"%s{text}\": %s{reason}."
+    /// The tree of a text. Throws Refused where the grammar does.
+    let read (text: string) : ObjectiveTree = objective (Cursor text)
 
-    /// The syntax of a text, or a message that points at the character where reading it stopped.
-    let read (text: string) : Result<ObjectiveSyntax, string> =
+    /// What reading gives, or a message that points at the character of the text where it stopped.
+    let explain (text: string) (reading: string -> 'T) : Result<'T, string> =
         try
-            Ok(objective (Cursor text))
-        with Stop(at, reason) ->
-            Error(pointAt text at reason)
+            Ok(reading text)
+        with Refused(at, reason) ->
+            Error $"At character %d{at} of \"%s{text}\": %s{reason}."

@@ -1,0 +1,191 @@
+namespace SkeletonRecall.Tests
+
+open TorchSharp
+open Expecto
+open SkeletonRecall
+
+/// Small logits and targets that the tests of all losses share, and what every loss must pass.
+[<RequireQualifiedAccess>]
+module LossSamples =
+
+    let private every (batch: int) (height: int) (width: int) (value: int -> int -> int -> 'T) : 'T[] =
+        [|
+            for sample in 0 .. batch - 1 do
+                for row in 0 .. height - 1 do
+                    for column in 0 .. width - 1 do
+                        value sample row column
+        |]
+
+    /// Logits (2, 3, 4, 4): (((7b + 5c + 3h + 2w) mod 11) - 5) * 0.3, in double precision.
+    let logits () : Tensor =
+        [|
+            for sample in 0..1 do
+                for channel in 0..2 do
+                    for row in 0..3 do
+                        for column in 0..3 do
+                            float ((7 * sample + 5 * channel + 3 * row + 2 * column) % 11 - 5) * 0.3
+        |]
+        |> Tensors.ofDoubles [ 2L; 3L; 4L; 4L ]
+
+    let private label (sample: int) (row: int) (column: int) : int16 = int16 ((sample + row * column) % 3)
+
+    /// Labels (b + h w) mod 3, and as skeleton the labels where h + w + b is even. Every voxel counts.
+    let target () : Target =
+        let shape = [ 2L; 1L; 4L; 4L ]
+
+        let skeleton =
+            every 2 4 4 (fun sample row column ->
+                if (row + column + sample) % 2 = 0 then
+                    label sample row column
+                else
+                    0s)
+
+        Target.ofClasses (Tensors.ofInt16 shape (every 2 4 4 label))
+        |> Target.withSkeleton (Tensors.ofInt16 shape skeleton)
+
+    /// The same target, of which every third voxel does not count.
+    let masked () : Target =
+        let counts =
+            every 2 4 4 (fun sample row column -> if (sample + row + 2 * column) % 3 = 0 then 0uy else 1uy)
+
+        target () |> Target.withValid (Tensors.ofBytes [ 2L; 1L; 4L; 4L ] counts)
+
+    /// The same target, of which no voxel counts.
+    let allIgnored () : Target =
+        target ()
+        |> Target.withValid (Tensors.ofBytes [ 2L; 1L; 4L; 4L ] (Array.zeroCreate 32))
+
+    /// Fails unless `act` throws an ArgumentException that names the parameter and says all the parts.
+    let throwsNaming (parameter: string) (parts: string list) (act: unit -> Tensor) : unit =
+        let thrown =
+            try
+                use result = act ()
+                Error $"the value %g{Tensors.item result}"
+            with
+            | :? System.ArgumentException as error -> Ok error
+            | error -> Error(string error)
+
+        match thrown with
+        | Error other -> failtest $"An ArgumentException for %s{parameter} is wanted, not %s{other}."
+        | Ok error ->
+            Expect.equal error.ParamName parameter "the parameter's name"
+
+            for part in parts do
+                Expect.stringContains error.Message part "the message"
+
+    /// Value and gradient of a loss.
+    let differentiate (loss: Loss) (logits: Tensor) (target: Target) : float * float[] =
+        Tensors.measured (fun () ->
+            let variable = logits.detach().clone().requires_grad_ true
+            let value = loss variable target
+            value.backward ()
+
+            match variable.grad with
+            | null -> failtest "no gradient reaches the logits"
+            | gradient -> Tensors.item value, Tensors.toArray<float>(gradient.``to`` torch.float64))
+
+    let private checkPasses (loss: Loss) (target: unit -> Target) () : unit =
+        use _scope = Tensors.scope ()
+        let report = Loss.check loss (logits ()) (target ())
+        Expect.isTrue report.Passed $"%A{report}"
+
+    let private leavesNothing (loss: Loss) () : unit =
+        use _scope = Tensors.scope ()
+        let logits = (logits ()).requires_grad_ true
+        let target = masked ()
+
+        let pass () =
+            use value = loss logits target
+            value.backward ()
+
+        pass ()
+        let before = Tensors.liveCount ()
+
+        for _ in 1..300 do
+            pass ()
+
+        Expect.equal (Tensors.liveCount ()) before "tensors alive"
+
+    let private allIgnoredIsFlat (loss: Loss) () : unit =
+        LibTorch.ensure ()
+        use _scope = Tensors.scope ()
+
+        for kind in [ torch.float64; torch.float32 ] do
+            let value, gradient = differentiate loss ((logits ()).``to`` kind) (allIgnored ())
+            Expect.isTrue (System.Double.IsFinite value) "a number"
+            Expect.all gradient (fun slope -> slope = 0.0) "zero gradient"
+
+    let private halfIsSingle (kind: torch.ScalarType) (loss: Loss) () : unit =
+        use _scope = Tensors.scope ()
+        let half = (logits ()).``to`` kind
+        let value = loss half (masked ())
+        Expect.equal value.dtype torch.float32 "half precision is computed in float32"
+        let single = loss (half.``to`` torch.float32) (masked ())
+        Expect.equal (Tensors.item value) (Tensors.item single) "value"
+        let _, gradient = differentiate loss half (masked ())
+        let _, wanted = differentiate loss (half.``to`` torch.float32) (masked ())
+
+        for got, wanted in Array.zip gradient wanted do
+            Expect.floatClose { absolute = 1e-4; relative = 1e-2 } got wanted "gradient"
+
+    let private stridesDoNotMatter (loss: Loss) () : unit =
+        use _scope = Tensors.scope ()
+        let plain = logits ()
+        let strided = plain.permute(0L, 2L, 3L, 1L).contiguous().permute(0L, 3L, 1L, 2L)
+        Expect.isFalse (strided.is_contiguous ()) "strided"
+        let value, gradient = differentiate loss strided (masked ())
+        let wanted, wantedGradient = differentiate loss plain (masked ())
+        Expect.floatClose Accuracy.veryHigh value wanted "value"
+
+        for got, wanted in Array.zip gradient wantedGradient do
+            Expect.isLessThan (abs (got - wanted)) 1e-12 "gradient"
+
+    let private inputsStay (loss: Loss) () : unit =
+        use _scope = Tensors.scope ()
+        let given, target = logits (), masked ()
+
+        let snapshot () =
+            given :: Target.tensors target
+            |> List.map (fun tensor -> tensor.bytes.ToArray())
+
+        let before = snapshot ()
+        use value = loss given target
+        Expect.isFalse value.IsInvalid "a value"
+        Expect.equal (snapshot ()) before "inputs"
+
+    let private badInput (loss: Loss) : Test list =
+        let refuses (name: string) (parameter: string) (parts: string list) (input: unit -> Tensor * Target) =
+            testCase name (fun () ->
+                use _scope = Tensors.scope ()
+                let logits, target = input ()
+                throwsNaming parameter parts (fun () -> loss logits target))
+
+        [
+            refuses "integer logits" "logits" [ "floating-point"; "Int32" ] (fun () ->
+                (logits ()).``to`` torch.int32, target ())
+            refuses "logits without spatial axes" "logits" [ "(2, 3)" ] (fun () ->
+                Tensors.ofArray [ 2L; 3L ] (Array.zeroCreate 6), target ())
+            refuses "one class" "logits" [ "(2, 1, 4, 4)" ] (fun () -> (logits ()).narrow(1L, 0L, 1L), target ())
+            refuses "a mask of another shape" "target.Valid" [ "(1, 1, 4, 4)"; "(2, 1, 4, 4)" ] (fun () ->
+                logits (),
+                target ()
+                |> Target.withValid (Tensors.ofBytes [ 1L; 1L; 4L; 4L ] (Array.zeroCreate 16)))
+            refuses "NaN logits" "logits" [ "NaN" ] (fun () -> (logits ()).mul(Scalar.op_Implicit nan), target ())
+        ]
+
+    /// What every loss must pass: finite differences with and without mask, no leak, no NaN where all is ignored, half
+    /// precision, strides, inputs left alone, bad input.
+    let lawsOf (loss: Loss) : Test =
+        testList
+            "laws of every loss"
+            ([
+                testCase "finite differences" (checkPasses loss target)
+                testCase "finite differences with a mask" (checkPasses loss masked)
+                testCase "300 passes leave no tensor" (leavesNothing loss)
+                testCase "all ignored: a number and a zero gradient" (allIgnoredIsFlat loss)
+                testCase "float16 is computed in float32" (halfIsSingle torch.ScalarType.Float16 loss)
+                testCase "bfloat16 is computed in float32" (halfIsSingle torch.ScalarType.BFloat16 loss)
+                testCase "strided logits" (stridesDoNotMatter loss)
+                testCase "inputs are left alone" (inputsStay loss)
+             ]
+             @ badInput loss)
