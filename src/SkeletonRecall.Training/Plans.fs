@@ -4,6 +4,10 @@ namespace SkeletonRecall.Training
 type Normalization =
     /// (x - mean) / standard deviation over the whole image.
     | ZScore
+    /// (x - minimum) / (maximum - minimum) over the whole image.
+    | RescaleTo01
+    /// x / 255.
+    | RgbTo01
     /// As read.
     | NoNormalization
 
@@ -43,5 +47,11 @@ type Plans =
     {
         DatasetName: string
         PlansName: string
+        /// Median spacing of the raw images in mm, (z, y, x); 999 along z for planes.
+        MedianSpacing: float list
+        /// Median size of the raw images, (z, y, x); 1 along z for planes.
+        MedianShape: float list
         Configurations: Map<string, Configuration>
+        /// Configurations that a plans file holds but that cannot be used here, with the reason.
+        NotServed: Map<string, string>
     }
