@@ -111,8 +111,7 @@ module Tensors =
 
     /// The value of a tensor that holds one number, as a float.
     let item (tensor: Tensor) : float =
-        use double = tensor.detach().``to`` torch.float64
-        double.item<float>()
+        measured (fun () -> tensor.detach().``to``(torch.float64).item<float>())
 
     /// Class ids (B, 1, spatial...) as one channel per class (B, classes, spatial...), 1 where the id is the channel's.
     /// Ids must lie in 0..classes-1. The result has the given element type.
