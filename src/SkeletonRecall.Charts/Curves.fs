@@ -1,0 +1,157 @@
+namespace SkeletonRecall.Charts
+
+open System
+open System.Globalization
+open System.Net
+open Plotly.NET
+open Plotly.NET.LayoutObjects
+open SkeletonRecall.Training
+
+/// One training run under the name that the page shows.
+type Run =
+    {
+        Name: string
+        /// Oldest epoch first; may be empty.
+        History: EpochReport list
+    }
+
+/// One chart of the report with the words around it.
+type Curve =
+    {
+        Title: string
+        /// What is drawn, in a few words.
+        Caption: string
+        /// First and last values in words, for readers who cannot see the chart.
+        Description: string
+        Chart: GenericChart
+    }
+
+/// Curves of training over epochs, runs side by side in one chart.
+[<RequireQualifiedAccess>]
+module Curves =
+
+    /// The colour of a run by its place in the list, as #rrggbb; after the last it starts again. Each stands out from
+    /// a white and from a nearly black page (contrast 3:1) and from the others under colour blindness.
+    let colour (index: int) : string =
+        // Okabe and Ito's blue, orange, green and purple, moved to a lightness that serves both pages.
+        let palette = [| "#2f86c9"; "#cf6e14"; "#179a77"; "#b0649c" |]
+        palette[((index % palette.Length) + palette.Length) % palette.Length]
+
+    let private number (value: float) : string =
+        value.ToString("0.####", CultureInfo.InvariantCulture)
+
+    let private isFinite (_: float, value: float) : bool = Double.IsFinite value
+
+    /// Epochs counted from 1, and a value of each.
+    let private points (value: EpochReport -> float) (run: Run) : (float * float) list =
+        run.History |> List.map (fun report -> float (report.Epoch + 1), value report)
+
+    /// A line of one run; values that are not finite are gaps.
+    let private line
+        (dash: StyleParam.DrawingStyle)
+        (index: int)
+        (name: string)
+        (points: (float * float) list)
+        : GenericChart =
+        // Plotly reads names as markup.
+        Chart.Line(
+            x = List.map fst points,
+            y = List.map snd points,
+            Name = string (WebUtility.HtmlEncode name),
+            ShowMarkers = (List.length (List.filter isFinite points) <= 30),
+            LineColor = Color.fromHex (colour index),
+            LineDash = dash,
+            LineWidth = 2.0,
+            UseDefaults = false
+        )
+
+    let private describe (name: string) (points: (float * float) list) : string =
+        match List.filter isFinite points with
+        | [] -> $"%s{name}: no value."
+        | (first, from) :: rest ->
+            let last, until = List.tryLast rest |> Option.defaultValue (first, from)
+
+            $"%s{name}: %s{number from} at epoch %s{number first}, %s{number until} at epoch %s{number last}."
+
+    /// Axes only: colours and fonts follow the page, whose script sets them.
+    let private layout (yTitle: string) (chart: GenericChart) : GenericChart =
+        let axis (title: string) =
+            LinearAxis.init (Title = Title.init (Text = title, Standoff = 8), AxisType = StyleParam.AxisType.Linear)
+
+        chart
+        |> Chart.withXAxis (axis "epoch")
+        |> Chart.withYAxis (axis yTitle)
+        |> Chart.withLayoutStyle (
+            ShowLegend = false,
+            HoverMode = StyleParam.HoverMode.XUnified,
+            Margin = Margin.init (Left = 48, Right = 12, Top = 12, Bottom = 44)
+        )
+
+    let private curve
+        (title: string)
+        (caption: string)
+        (yTitle: string)
+        (lines: (StyleParam.DrawingStyle * int * string * (float * float) list) list)
+        : Curve =
+        {
+            Title = title
+            Caption = caption
+            Description =
+                lines
+                |> List.map (fun (_, _, name, points) -> describe name points)
+                |> String.concat " "
+            Chart =
+                lines
+                |> List.map (fun (dash, index, name, points) -> line dash index name points)
+                |> Chart.combine
+                |> layout yTitle
+        }
+
+    let private hasValue (_, _, _, points: (float * float) list) : bool = List.exists isFinite points
+
+    /// Training loss (solid) and validation loss (dashed) of each run. A run without validation has the first alone.
+    let loss (runs: Run list) : Curve =
+        let lines (index: int) (run: Run) =
+            [
+                StyleParam.DrawingStyle.Solid, index, $"%s{run.Name}, training", points _.TrainLoss run
+                StyleParam.DrawingStyle.Dash, index, $"%s{run.Name}, validation", points _.ValidationLoss run
+            ]
+
+        runs
+        |> List.mapi lines
+        |> List.concat
+        |> List.filter hasValue
+        |> curve "Loss" "Solid: training. Dashed: validation." "loss"
+
+    /// Mean pseudo Dice of the foreground classes on validation patches.
+    let pseudoDice (runs: Run list) : Curve =
+        runs
+        |> List.mapi (fun index run -> StyleParam.DrawingStyle.Solid, index, run.Name, points EpochReport.meanDice run)
+        |> List.filter hasValue
+        |> curve "Pseudo Dice" "Validation patches of an epoch taken together, mean over classes." "Dice"
+
+    /// One chart per loss term, in order of first appearance; a run without the term is not drawn in it.
+    let terms (runs: Run list) : Curve list =
+        let value (term: string) (report: EpochReport) : float =
+            report.Terms
+            |> List.tryPick (fun (name, value) -> if name = term then Some value else None)
+            |> Option.defaultValue nan
+
+        runs
+        |> List.collect _.History
+        |> List.collect (fun report -> List.map fst report.Terms)
+        |> List.distinct
+        |> List.map (fun term ->
+            runs
+            |> List.mapi (fun index run -> StyleParam.DrawingStyle.Solid, index, run.Name, points (value term) run)
+            |> List.filter hasValue
+            |> curve $"Term: %s{term}" "Validation, finest head, before weighting." "value")
+
+    /// All charts that have something to show: loss, pseudo Dice, then each term.
+    let all (runs: Run list) : Curve list =
+        loss runs :: pseudoDice runs :: terms runs
+        |> List.filter (fun curve -> curve.Description <> "")
+
+    /// The chart as plotly.js takes it: JSON of `data` and `layout`. Safe inside a script element: `<` is escaped.
+    let json (chart: GenericChart) : string =
+        GenericChart.toFigureJson(chart).Replace("<", "\\u003c")

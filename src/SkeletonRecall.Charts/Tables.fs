@@ -1,0 +1,273 @@
+namespace SkeletonRecall.Charts
+
+open System
+open Giraffe.ViewEngine
+open SkeletonRecall.Training
+
+/// The tables of the report.
+[<RequireQualifiedAccess>]
+module internal Tables =
+
+    let private header (label: string) : XmlNode = th [ _scope "col" ] [ str label ]
+
+    let private runColour (names: string list) (name: string) : XmlAttribute =
+        let index = List.tryFindIndex ((=) name) names |> Option.defaultValue 0
+        _style $"--run:%s{Curves.colour index}"
+
+    /// A run's name with the dot of its colour.
+    let runName (names: string list) (name: string) : XmlNode =
+        span [ _class "run"; runColour names name ] [ str name ]
+
+    let private verdict (row: MeasureRow) (interval: Interval) : XmlNode =
+        let style, words =
+            match Comparison.verdict row.HigherIsBetter interval with
+            | Better -> "better", "better"
+            | Worse -> "worse", "worse"
+            | Unclear -> "unclear", "not clear"
+
+        span [ _class $"verdict %s{style}" ] [ str words ]
+
+    // The interval on a line around 0; `reach` is the value at either end.
+    let private forest (colour: XmlAttribute) (reach: float) (interval: Interval) : XmlNode =
+        let at (value: float) =
+            Numeral.machine (Math.Round(70.0 + 66.0 * Math.Clamp(value / reach, -1.0, 1.0), 2))
+
+        let line (style: string) (x1: string) (x2: string) (y1: string) (y2: string) =
+            tag "line" [ _class style; attr "x1" x1; attr "x2" x2; attr "y1" y1; attr "y2" y2 ] []
+
+        tag
+            "svg"
+            [
+                _class "forest"
+                attr "viewBox" "0 0 140 20"
+                attr "aria-hidden" "true"
+                colour
+            ]
+            [
+                line "zero" "70" "70" "0" "20"
+                line "bar" (at interval.Low) (at interval.High) "10" "10"
+                tag "circle" [ attr "cx" (at interval.Mean); attr "cy" "10"; attr "r" "4.5" ] []
+            ]
+
+    let private differenceCells
+        (names: string list)
+        (reach: float)
+        (row: MeasureRow)
+        (run: string, interval: Interval)
+        : XmlNode list =
+        let signed = Numeral.signed row.Digits
+
+        if interval.Count = 0 then
+            [
+                td [] [ str Numeral.none ]
+                td [] []
+                td [ _class "text" ] [ str "no pair of values" ]
+            ]
+        else
+            [
+                td
+                    []
+                    [
+                        str (signed interval.Mean)
+                        span
+                            [ _class "range" ]
+                            [
+                                str
+                                    $"%s{signed interval.Low} to %s{signed interval.High}, n = %s{Numeral.count interval.Count}"
+                            ]
+                    ]
+                td [] [ forest (runColour names run) reach interval ]
+                td [ _class "text" ] [ verdict row interval ]
+            ]
+
+    /// Means of each run, and differences from the first with their intervals.
+    let scores (names: string list) (comparison: Comparison) : XmlNode =
+        let baseline = List.tryHead comparison.Runs |> Option.defaultValue ""
+
+        // Rows of one kind share a scale: ratios one, counting errors the other.
+        let reach (row: MeasureRow) =
+            comparison.Rows
+            |> List.filter (fun other -> other.HigherIsBetter = row.HigherIsBetter)
+            |> List.collect _.Differences
+            |> List.collect (fun (_, interval) -> [ abs interval.Low; abs interval.High ])
+            |> List.filter Double.IsFinite
+            |> List.fold max 0.0
+            |> fun largest -> if largest > 0.0 then largest else 1.0
+
+        let row (row: MeasureRow) =
+            let direction =
+                if row.HigherIsBetter then
+                    "higher is better"
+                else
+                    "lower is better"
+
+            tr
+                []
+                [
+                    th [ _scope "row" ] [ str row.Measure; span [ _class "range note" ] [ str $" %s{direction}" ] ]
+                    yield!
+                        row.Means
+                        |> List.map (fun (_, mean) -> td [] [ str (Numeral.fixedPoint row.Digits mean) ])
+                    yield! List.collect (differenceCells names (reach row) row) row.Differences
+                ]
+
+        let differenceHeaders (run: string) =
+            [
+                th [ _scope "col" ] [ str $"%s{run} − %s{baseline}" ]
+                th [ _class "text"; _scope "colgroup"; attr "colspan" "2" ] [ str "95 % interval around 0" ]
+            ]
+
+        div
+            [
+                _class "scroll"
+                attr "tabindex" "0"
+                attr "role" "region"
+                attr "aria-label" "Scores of the runs"
+            ]
+            [
+                table
+                    [ _class "scores" ]
+                    [
+                        thead
+                            []
+                            [
+                                tr
+                                    []
+                                    [
+                                        header "Mean over cases"
+                                        yield!
+                                            comparison.Runs
+                                            |> List.map (fun name -> th [ _scope "col" ] [ runName names name ])
+                                        yield!
+                                            comparison.Runs
+                                            |> List.skip (min 1 comparison.Runs.Length)
+                                            |> List.collect differenceHeaders
+                                    ]
+                            ]
+                        tbody [] (List.map row comparison.Rows)
+                    ]
+            ]
+
+    let private caseColumns: (string * int * string * (Scores -> float)) list =
+        [
+            // Label, decimals, the order that a first click wants (worst first), value.
+            "Dice", 3, "ascending", _.Dice
+            "precision", 3, "ascending", _.Precision
+            "recall", 3, "ascending", _.Recall
+            "clDice", 3, "ascending", _.ClDice
+            "b0 found", 0, "descending", (fun scores -> float scores.Prediction.B0)
+            "b0 true", 0, "descending", (fun scores -> float scores.Truth.B0)
+            "b0 error", 0, "descending", (fun scores -> float scores.B0Error)
+            "b1 found", 0, "descending", (fun scores -> float scores.Prediction.B1)
+            "b1 true", 0, "descending", (fun scores -> float scores.Truth.B1)
+            "b1 error", 0, "descending", (fun scores -> float scores.B1Error)
+        ]
+
+    /// One row per case, run and class, in the order of `cases`; headers sort. `link` gives the address of a case's
+    /// picture on the page.
+    let cases
+        (link: string -> string option)
+        (names: string list)
+        (cases: string list)
+        (runs: (string * Scores list) list)
+        : XmlNode =
+        let rank = cases |> List.mapi (fun index case -> case, index) |> Map.ofList
+
+        let manyClasses =
+            runs |> List.collect snd |> List.exists (fun scores -> scores.Label <> 1)
+
+        let sortable (first: string) (style: string) (label: string) =
+            th [ _scope "col"; _class style; attr "data-first" first ] [ button [ _type "button" ] [ str label ] ]
+
+        let number (digits: int) (value: float) =
+            td [ attr "data-value" (Numeral.machine value) ] [ str (Numeral.fixedPoint digits value) ]
+
+        let row (run: string, scores: Scores) =
+            let name =
+                match link scores.Case with
+                | Some address -> a [ _href address ] [ str scores.Case ]
+                | None -> str scores.Case
+
+            tr
+                []
+                [
+                    th [ _scope "row" ] [ name ]
+                    td [ _class "text" ] [ runName names run ]
+                    if manyClasses then
+                        number 0 (float scores.Label)
+                    yield!
+                        caseColumns
+                        |> List.map (fun (_, digits, _, value) -> number digits (value scores))
+                ]
+
+        div
+            [
+                _class "scroll cases"
+                attr "tabindex" "0"
+                attr "role" "region"
+                attr "aria-label" "Scores of each case"
+            ]
+            [
+                table
+                    [ _class "sortable" ]
+                    [
+                        thead
+                            []
+                            [
+                                tr
+                                    []
+                                    [
+                                        sortable "ascending" "" "Case"
+                                        sortable "ascending" "text" "Run"
+                                        if manyClasses then
+                                            sortable "ascending" "" "class"
+                                        yield!
+                                            caseColumns
+                                            |> List.map (fun (label, _, first, _) -> sortable first "" label)
+                                    ]
+                            ]
+                        runs
+                        |> List.collect (fun (run, scores) -> scores |> List.map (fun scores -> run, scores))
+                        |> List.sortBy (fun (_, scores) ->
+                            Map.tryFind scores.Case rank |> Option.defaultValue Int32.MaxValue)
+                        |> List.map row
+                        |> tbody []
+                    ]
+            ]
+
+    /// The scores of one case, a column per run; nothing when it has none.
+    let oneCase (names: string list) (scores: (string * Scores list) list) (case: string) : XmlNode list =
+        let values =
+            scores
+            |> List.choose (fun (run, scores) ->
+                match List.filter (fun (score: Scores) -> score.Case = case) scores with
+                | [] -> None
+                | found -> Some(run, found))
+
+        if values.IsEmpty then
+            []
+        else
+            [
+                table
+                    []
+                    [
+                        thead
+                            []
+                            [
+                                tr
+                                    []
+                                    (td [] []
+                                     :: List.map (fun (run, _) -> th [ _scope "col" ] [ runName names run ]) values)
+                            ]
+                        Comparison.measures
+                        |> List.map (fun (name, _, digits, value) ->
+                            tr
+                                []
+                                (th [ _scope "row" ] [ str name ]
+                                 :: List.map
+                                     (fun (_, found) ->
+                                         td [] [ str (Numeral.fixedPoint digits (Evaluation.mean value found)) ])
+                                     values))
+                        |> tbody []
+                    ]
+            ]
