@@ -73,7 +73,8 @@ module Files =
             | :? UnauthorizedAccessException
             | :? IOException as error ->
                 discard ()
-                Error(Unwritable(path, reason error))
+                // The name beside is nobody's business.
+                Error(Unwritable(path, (reason error).Replace(beside, path)))
             | _ ->
                 discard ()
                 reraise ()

@@ -147,16 +147,26 @@ module internal PngDecoder =
                 joined
 
         use stream = new ZLibStream(source, CompressionMode.Decompress)
-        let pixels = Array.zeroCreate<byte> wanted
+        // Memory grows with what really comes out, whatever the header declares.
+        let mutable pixels =
+            Array.zeroCreate<byte>(int (min (int64 wanted) (65536L + 8L * source.Length)))
 
-        let got =
-            try
-                let got = stream.ReadAtLeast(Span pixels, wanted, false)
-                // The read past the end makes the stream compare its check sum.
-                stream.ReadByte() |> ignore
-                got
-            with :? InvalidDataException ->
-                refuse "its pixel data are damaged"
+        let mutable got = 0
+        let mutable ended = false
+
+        try
+            while not ended && got < wanted do
+                if got = pixels.Length then
+                    Array.Resize(&pixels, int (min (int64 wanted) (2L * int64 pixels.Length)))
+
+                let more = stream.Read(pixels, got, pixels.Length - got)
+                ended <- more = 0
+                got <- got + more
+
+            // The read past the end makes the stream compare its check sum.
+            stream.ReadByte() |> ignore
+        with :? InvalidDataException ->
+            refuse "its pixel data are damaged"
 
         if got < wanted then
             refuse $"it is truncated: its pixel data end after %d{got} of %d{wanted} bytes"

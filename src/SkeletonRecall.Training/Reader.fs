@@ -26,13 +26,15 @@ module Reader =
     let private unreadable (path: string) (result: Result<'T, string>) : Result<'T, Problem> =
         result |> Result.mapError (fun reason -> Unreadable(path, reason))
 
+    let private isJpeg (bytes: byte[]) : bool =
+        bytes.Length > 2 && bytes[0] = 0xFFuy && bytes[1] = 0xD8uy
+
     /// By what is in the file, not by its name: many a .png is a JPEG.
     let private raster (path: string) (wanted: string) : Result<Raster, Problem> =
         Files.read path wanted
         |> Result.bind (fun bytes ->
-            let isJpeg = bytes.Length > 2 && bytes[0] = 0xFFuy && bytes[1] = 0xD8uy
-
-            (if isJpeg then Jpeg.decode bytes else Png.decode bytes) |> unreadable path)
+            (if isJpeg bytes then Jpeg.decode bytes else Png.decode bytes)
+            |> unreadable path)
 
     /// Channels of one raster, each row-major. Depths below 8 bits are spread over 0..255, palettes give their colours.
     let private channels (raster: Raster) : float32[] list =
@@ -138,7 +140,13 @@ module Reader =
         else
             Problem.attempt {
                 let! bytes = Files.read path "a label map is wanted"
-                let! raster = Png.decode bytes |> unreadable path
+
+                let! raster =
+                    if isJpeg bytes then
+                        Error(Unreadable(path, "it is a JPEG file, which alters label values; a PNG file is wanted"))
+                    else
+                        Png.decode bytes |> unreadable path
+
                 let! values = grey path raster
                 return Extent.plane raster.Height raster.Width, values
             }

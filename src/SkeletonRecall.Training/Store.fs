@@ -59,8 +59,8 @@ module Store =
         | :? UnauthorizedAccessException -> Error(Unreadable(folder, "there is no permission to look into it"))
         | :? IOException as error -> Error(Unreadable(folder, error.Message.TrimEnd '.'))
 
-    let private fileNames: string -> string -> Result<string list, Problem> =
-        names Directory.GetFiles
+    let private fileNames (folder: string) (wanted: string) : Result<string list, Problem> =
+        names Directory.GetFiles folder wanted
 
     let private folderNames (folder: string) : string list =
         match names Directory.GetDirectories folder "" with
@@ -306,6 +306,44 @@ module Store =
             | Some map -> return! Reader.writeLabels labels map
             | None -> return ()
         }
+
+    /// Where what is made of a data set before training lies.
+    let preprocessedFolder (roots: Roots) (datasetName: string) : string =
+        Path.Combine(roots.Preprocessed, datasetName)
+
+    /// The folds of a data set: those of `splits_final.json` in its preprocessed folder or, where there is no such file,
+    /// nnU-Net's five folds of the training cases, which are then written there. Fewer than five cases and a file with
+    /// other cases are problems.
+    let splits (roots: Roots) (dataset: Dataset) (cases: CaseId list) : Result<Fold list, Problem> =
+        let path = Path.Combine(preprocessedFolder roots dataset.Name, "splits_final.json")
+
+        if File.Exists path then
+            Problem.attempt {
+                let! text = readText path "the folds of the data set"
+                let! folds = Splits.parse path text
+
+                let unknown =
+                    folds
+                    |> List.collect (fun fold -> fold.Train @ fold.Validation)
+                    |> List.except cases
+
+                match unknown with
+                | [] -> return folds
+                | case :: _ ->
+                    let got = $"the case %s{CaseId.value case}"
+                    return! Error(Mismatch(path, got, "cases of imagesTr only: correct the file or remove it"))
+            }
+        elif cases.Length < 5 then
+            Error(
+                Mismatch(
+                    $"data set %s{dataset.Name}",
+                    $"%d{cases.Length} cases",
+                    $"at least 5 for five folds: use fold all, or write %s{path}"
+                )
+            )
+        else
+            let folds = Splits.fiveFold cases
+            writeText path (Splits.print folds) |> Result.map (fun () -> folds)
 
     /// Where the folds of a trained model lie: `<results>/<data set>/<trainer>__<plans>__<configuration>`.
     let modelFolder

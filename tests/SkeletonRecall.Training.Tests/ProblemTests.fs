@@ -1,5 +1,6 @@
 module SkeletonRecall.Tests.ProblemTests
 
+open System
 open System.IO
 open System.Text
 open Expecto
@@ -67,7 +68,7 @@ let tests =
             }
         ]
 
-let private isRoot = System.Environment.UserName = "root"
+let private isRoot = Environment.UserName = "root"
 
 let private write (text: string) (stream: Stream) : unit =
     stream.Write(Encoding.UTF8.GetBytes text, 0, Encoding.UTF8.GetByteCount text)
@@ -97,9 +98,9 @@ let files =
 
                     let broken (stream: Stream) =
                         write "half" stream
-                        raise (System.InvalidOperationException "stop")
+                        raise (InvalidOperationException "stop")
 
-                    Expect.throwsT<System.InvalidOperationException>
+                    Expect.throwsT<InvalidOperationException>
                         (fun () -> Files.writeAtomically path broken |> ignore)
                         "passes through"
 
@@ -124,18 +125,25 @@ let files =
             }
 
             test "no permission to write is a problem" {
-                if System.OperatingSystem.IsWindows() || isRoot then
-                    skiptest "folder permissions do not bind this user"
+                // Nothing is locked for root, except for what the kernel keeps to itself.
+                if OperatingSystem.IsWindows() then
+                    skiptest "folder permissions are another matter on Windows"
+                elif isRoot then
+                    match Files.writeAtomically "/sys/skeleton-recall.txt" (write "one") with
+                    | Error(Unwritable(path, reason)) ->
+                        Expect.equal path "/sys/skeleton-recall.txt" "path"
+                        Expect.isFalse (reason.Contains ".tmp") reason
+                    | other -> failtest $"%A{other}"
+                else
+                    Toy.inFolder (fun folder ->
+                        let locked = Path.Combine(folder, "locked")
 
-                Toy.inFolder (fun folder ->
-                    let locked = Path.Combine(folder, "locked")
+                        Directory.CreateDirectory(locked, UnixFileMode.UserRead ||| UnixFileMode.UserExecute)
+                        |> ignore
 
-                    Directory.CreateDirectory(locked, UnixFileMode.UserRead ||| UnixFileMode.UserExecute)
-                    |> ignore
-
-                    match Files.writeAtomically (Path.Combine(locked, "a.txt")) (write "one") with
-                    | Error(Unwritable(_, reason)) -> Expect.stringContains reason "permission" "reason"
-                    | other -> failtest $"%A{other}")
+                        match Files.writeAtomically (Path.Combine(locked, "a.txt")) (write "one") with
+                        | Error(Unwritable(_, reason)) -> Expect.stringContains reason "permission" "reason"
+                        | other -> failtest $"%A{other}")
             }
 
             test "reading what is not there, or a folder, is a problem" {

@@ -199,7 +199,7 @@ let private labelMaps =
 
                     Expect.stringContains
                         (messageOf (Reader.labels three (Golden.file "jpeg/grey.jpg")))
-                        "not a PNG"
+                        "alters label values"
                         "JPEG")
             }
 

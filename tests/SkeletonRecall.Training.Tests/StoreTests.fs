@@ -160,6 +160,36 @@ let private cases =
             }
         ]
 
+let private splits =
+    testList
+        "splits"
+        [
+            test "the five folds are written once and then read" {
+                Toy.inFolder (fun root ->
+                    let roots = rootsIn root
+                    let cases = List.init 6 (fun number -> CaseId.ofString $"case_%d{number}")
+                    let folds = Store.splits roots Toy.dataset cases
+                    Expect.equal folds (Ok(Splits.fiveFold cases)) "made"
+
+                    let path =
+                        Path.Combine(Store.preprocessedFolder roots Toy.dataset.Name, "splits_final.json")
+
+                    let own = [ Splits.all cases ]
+                    File.WriteAllText(path, Splits.print own)
+                    Expect.equal (Store.splits roots Toy.dataset cases) (Ok own) "read"
+                    let message = messageOf (Store.splits roots Toy.dataset cases.Tail)
+                    Expect.stringContains message path "file"
+                    Expect.stringContains message "case_0" "case")
+            }
+
+            test "fewer than five cases are a problem with the cure" {
+                Toy.inFolder (fun root ->
+                    let cases = List.init 4 (fun number -> CaseId.ofString $"case_%d{number}")
+                    let message = messageOf (Store.splits (rootsIn root) Toy.dataset cases)
+                    Expect.stringContains message "fold all" "cure")
+            }
+        ]
+
 let private problems =
     testList
         "problems"
@@ -225,7 +255,7 @@ let private problems =
         ]
 
 [<Tests>]
-let tests = testList "Store" [ folders; cases; problems ]
+let tests = testList "Store" [ folders; cases; splits; problems ]
 
 [<Tests>]
 let culture =
