@@ -1,278 +1,363 @@
 namespace SkeletonRecall
 
+open System
 open System.Numerics
+open System.Runtime.Intrinsics
 
 /// Thinning of volumes as scikit-image's `skeletonize` (formerly `skeletonize_3d`) does it (T.-C. Lee, R. L. Kashyap and
 /// C.-N. Chu, "Building skeleton models via 3-D medial surface/axis thinning algorithms", 1994).
 [<RequireQualifiedAccess>]
 module internal ThinVolume =
 
-    // A neighbourhood is a word of 27 bits: slice * 9 + row * 3 + column, each offset from 0 to 2, the centre bit 13.
+    // A neighbourhood is a word of 27 bits: slice * 9 + row * 3 + column, each offset from 0 to 2; bit 13, the voxel
+    // itself, is left out.
 
-    let private centre = 1u <<< 13
+    // The reference looks up, for each of the 8 octants, 8 times the Euler characteristic that the voxel adds, and wants
+    // the sum to be 0. The same without a table: what the voxel, as a closed cube, shares with its neighbours has the
+    // Euler characteristic 1 (corners minus edges plus faces that any neighbour touches).
+    let inline private isEulerInvariant (neighbours: uint) : bool =
+        let columns = neighbours ||| (neighbours >>> 1)
+        let rows = neighbours ||| (neighbours >>> 3)
+        let both = columns ||| (columns >>> 3)
+        let corners = (both ||| (both >>> 9)) &&& 0x361Bu
+        let faces = neighbours &&& 0x415410u
+        let alongColumns = (rows ||| (rows >>> 9)) &&& 0x2412u
+        let alongRows = (columns ||| (columns >>> 9)) &&& 0x3018u
+        let alongSlices = both &&& 0x3600u
 
-    let private eulerTable: int[] =
-        [|
-            1
-            -1
-            -1
-            1
-            -3
-            -1
-            -1
-            1
-            -1
-            1
-            1
-            -1
-            3
-            1
-            1
-            -1
-            -3
-            -1
-            3
-            1
-            1
-            -1
-            3
-            1
-            -1
-            1
-            1
-            -1
-            3
-            1
-            1
-            -1
-            -3
-            3
-            -1
-            1
-            1
-            3
-            -1
-            1
-            -1
-            1
-            1
-            -1
-            3
-            1
-            1
-            -1
-            1
-            3
-            3
-            1
-            5
-            3
-            3
-            1
-            -1
-            1
-            1
-            -1
-            3
-            1
-            1
-            -1
-            -7
-            -1
-            -1
-            1
-            -3
-            -1
-            -1
-            1
-            -1
-            1
-            1
-            -1
-            3
-            1
-            1
-            -1
-            -3
-            -1
-            3
-            1
-            1
-            -1
-            3
-            1
-            -1
-            1
-            1
-            -1
-            3
-            1
-            1
-            -1
-            -3
-            3
-            -1
-            1
-            1
-            3
-            -1
-            1
-            -1
-            1
-            1
-            -1
-            3
-            1
-            1
-            -1
-            1
-            3
-            3
-            1
-            5
-            3
-            3
-            1
-            -1
-            1
-            1
-            -1
-            3
-            1
-            1
-            -1
-        |]
+        let even = uint64 corners ||| (uint64 faces <<< 16)
 
-    // scikit-image counts 9 * slice + 3 * column + row; bits here count rows before columns.
-    let private octants: int[][] =
-        [|
-            [| 2; 1; 11; 10; 5; 4; 14 |]
-            [| 0; 9; 3; 12; 1; 10; 4 |]
-            [| 8; 7; 17; 16; 5; 4; 14 |]
-            [| 6; 15; 7; 16; 3; 12; 4 |]
-            [| 20; 23; 19; 22; 11; 14; 10 |]
-            [| 18; 21; 9; 12; 19; 22; 10 |]
-            [| 26; 23; 17; 14; 25; 22; 16 |]
-            [| 24; 25; 15; 16; 21; 22; 12 |]
-        |]
-        |> Array.map (Array.map (fun at -> at / 9 * 9 + at % 3 * 3 + at / 3 % 3))
+        let odd =
+            uint64 alongColumns
+            ||| (uint64 alongRows <<< 16)
+            ||| (uint64 alongSlices <<< 32)
 
-    let private isEulerInvariant (neighbourhood: uint) : bool =
-        let mutable sum = 0
+        BitOperations.PopCount even - BitOperations.PopCount odd = 1
 
-        for octant in octants do
-            let mutable code = 0
+    // For the 9 bits of one slice: what lies within one voxel of them in the slice, and, in bit 15, whether they are
+    // more than one component.
+    let private slices: uint16[] =
+        let near (one: int) (two: int) =
+            abs (one / 3 - two / 3) <= 1 && abs (one % 3 - two % 3) <= 1
 
-            for place in 0..6 do
-                if neighbourhood >>> octant[place] &&& 1u = 1u then
-                    code <- code ||| (1 <<< (6 - place))
+        let grow (bits: int) =
+            seq { 0..8 }
+            |> Seq.filter (fun place ->
+                seq { 0..8 }
+                |> Seq.exists (fun other -> bits >>> other &&& 1 = 1 && near place other))
+            |> Seq.sumBy (fun place -> 1 <<< place)
 
-            sum <- sum + eulerTable[code]
+        let rec flood (bits: int) (reached: int) =
+            let more = grow reached &&& bits
+            if more = reached then reached else flood bits more
 
-        sum = 0
+        Array.init 512 (fun bits ->
+            let whole = flood bits (bits &&& -bits) = bits
+            uint16 (grow bits) ||| (if whole then 0us else 0x8000us))
 
-    // Per place, the places that touch it, the centre left out.
-    let private touching: uint[] =
-        Array.init 27 (fun place ->
-            let mutable bits = 0u
+    // The neighbours reached from one of them; only needed where a slice falls apart.
+    let private isOnePiece (neighbours: uint) : bool =
+        let mutable reached = 0u
+        let mutable more = neighbours &&& (0u - neighbours)
 
-            for other in 0..26 do
-                let near (one: int) (two: int) = abs (one - two) <= 1
+        while more <> reached do
+            reached <- more
 
-                if
-                    other <> 13
-                    && near (place / 9) (other / 9)
-                    && near (place / 3 % 3) (other / 3 % 3)
-                    && near (place % 3) (other % 3)
-                then
-                    bits <- bits ||| (1u <<< other)
+            let columns =
+                reached
+                ||| ((reached <<< 1) &&& 0x6DB6DB6u)
+                ||| ((reached >>> 1) &&& 0x36DB6DBu)
 
-            bits)
+            let rows =
+                columns ||| ((columns <<< 3) &&& 0x7E3F1F8u) ||| ((columns >>> 3) &&& 0xFC7E3Fu)
 
-    let private isSimple (neighbourhood: uint) : bool =
-        let all = neighbourhood &&& ~~~centre
-        let mutable reached = all &&& (0u - all)
-        let mutable fresh = reached
+            more <- (rows ||| (rows <<< 9) ||| (rows >>> 9)) &&& neighbours
 
-        while fresh <> 0u do
-            let place = BitOperations.TrailingZeroCount fresh
-            fresh <- fresh &&& (fresh - 1u)
-            let found = touching[place] &&& all &&& ~~~reached
-            reached <- reached ||| found
-            fresh <- fresh ||| found
+        reached = neighbours
 
-        reached = all
+    // Whether the neighbours are at most one 26-component.
+    let inline private isSimple (neighbours: uint) : bool =
+        let upper = neighbours &&& 511u
+        let middle = (neighbours >>> 9) &&& 511u
+        let lower = neighbours >>> 18
+        let near = uint slices[int middle]
 
-    /// The skeleton of a volume, or of a plane taken as a volume of one slice.
+        if (uint slices[int upper] ||| near ||| uint slices[int lower]) < 0x8000u then
+            let inline one (condition: bool) = if condition then 1 else 0
+
+            one (upper <> 0u) + one (middle <> 0u) + one (lower <> 0u)
+            - one (near &&& upper <> 0u)
+            - one (near &&& lower <> 0u)
+            <= 1
+        else
+            isOnePiece neighbours
+
+    // Neither an isolated voxel nor an end of a curve, and nothing changes when it goes.
+    let inline private isRemovable (neighbours: uint) : bool =
+        neighbours &&& (neighbours - 1u) <> 0u
+        && isEulerInvariant neighbours
+        && isSimple neighbours
+
+    // Three columns around a place of a row, the place not being at an end of its word.
+    let inline private three (word: uint64) (place: int) : uint = uint (word >>> (place - 1)) &&& 7u
+
+    let private threeAt (words: uint64[]) (at: int) (place: int) : uint =
+        if place = 0 then
+            uint ((words[at] <<< 1) ||| (words[at - 1] >>> 63)) &&& 7u
+        elif place = 63 then
+            uint ((words[at] >>> 62) ||| (words[at + 1] <<< 2)) &&& 7u
+        else
+            three words[at] place
+
+    // The neighbours of a voxel at either end of its word.
+    let private gatherAt (words: uint64[]) (stride: int) (slab: int) (at: int) (place: int) : uint =
+        let slice (at: int) =
+            threeAt words (at - stride) place
+            ||| (threeAt words at place <<< 3)
+            ||| (threeAt words (at + stride) place <<< 6)
+
+        (slice (at - slab) ||| (slice at <<< 9) ||| (slice (at + slab) <<< 18))
+        &&& ~~~(1u <<< 13)
+
+    [<Literal>]
+    let private Ends = 0x8000000000000001UL
+
+    // Of the candidates of one word, those that may go.
+    let private test (words: uint64[]) (stride: int) (slab: int) (at: int) (candidates: uint64) : uint64 =
+        let upper0 = words[at - slab - stride]
+        let upper1 = words[at - slab]
+        let upper2 = words[at - slab + stride]
+        let middle0 = words[at - stride]
+        let middle1 = words[at]
+        let middle2 = words[at + stride]
+        let lower0 = words[at + slab - stride]
+        let lower1 = words[at + slab]
+        let lower2 = words[at + slab + stride]
+        let mutable accepted = 0UL
+        let mutable rest = candidates
+
+        while rest <> 0UL do
+            let place = BitOperations.TrailingZeroCount rest
+            let bit = rest &&& (0UL - rest)
+            rest <- rest ^^^ bit
+
+            let neighbours =
+                if bit &&& Ends <> 0UL then
+                    gatherAt words stride slab at place
+                else
+                    three upper0 place
+                    ||| (three upper1 place <<< 3)
+                    ||| (three upper2 place <<< 6)
+                    ||| (three middle0 place <<< 9)
+                    ||| ((three middle1 place &&& 5u) <<< 12)
+                    ||| (three middle2 place <<< 15)
+                    ||| (three lower0 place <<< 18)
+                    ||| (three lower1 place <<< 21)
+                    ||| (three lower2 place <<< 24)
+
+            if isRemovable neighbours then
+                accepted <- accepted ||| bit
+
+        accepted
+
+    // Removes, one after the other, those candidates of one word that are still simple.
+    let private remove (words: uint64[]) (stride: int) (slab: int) (at: int) (candidates: uint64) : uint64 =
+        let upper0 = words[at - slab - stride]
+        let upper1 = words[at - slab]
+        let upper2 = words[at - slab + stride]
+        let middle0 = words[at - stride]
+        let mutable middle1 = words[at]
+        let middle2 = words[at + stride]
+        let lower0 = words[at + slab - stride]
+        let lower1 = words[at + slab]
+        let lower2 = words[at + slab + stride]
+        let before = middle1
+        let mutable rest = candidates
+
+        while rest <> 0UL do
+            let place = BitOperations.TrailingZeroCount rest
+            let bit = rest &&& (0UL - rest)
+            rest <- rest ^^^ bit
+
+            let neighbours =
+                if bit &&& Ends <> 0UL then
+                    words[at] <- middle1
+                    gatherAt words stride slab at place
+                else
+                    three upper0 place
+                    ||| (three upper1 place <<< 3)
+                    ||| (three upper2 place <<< 6)
+                    ||| (three middle0 place <<< 9)
+                    ||| ((three middle1 place &&& 5u) <<< 12)
+                    ||| (three middle2 place <<< 15)
+                    ||| (three lower0 place <<< 18)
+                    ||| (three lower1 place <<< 21)
+                    ||| (three lower2 place <<< 24)
+
+            if isSimple neighbours then
+                middle1 <- middle1 ^^^ bit
+
+        words[at] <- middle1
+        before ^^^ middle1
+
+    let inline private load (words: uint64[]) (at: int) : Vector512<uint64> = Vector512.LoadUnsafe &words[at]
+
+    // What the passes share. `Settled` marks voxels that were tested and whose neighbours have not changed since; the
+    // test does not depend on the direction, so that they need no second one. `Active` marks chunks of 8 words that may
+    // hold a voxel in need of one. `Places` and `Accepted` list the candidates of a pass, a word each, in raster order.
+    [<Sealed>]
+    type private Work(words: uint64[], stride: int, slab: int, first: int, last: int) =
+        let capacity = words.Length - MemoryExtensions.Count(ReadOnlySpan words, 0UL)
+        member _.Words: uint64[] = words
+        member _.Stride: int = stride
+        member _.Slab: int = slab
+        member _.First: int = first
+        member _.Last: int = last
+        member val Settled: uint64[] = Array.zeroCreate words.Length
+        member val Active: byte[] = Array.create ((words.Length >>> 3) + 2) 1uy
+        member val Places: int[] = Array.zeroCreate capacity
+        member val Accepted: uint64[] = Array.zeroCreate capacity
+        member val Border: uint64[] = Array.zeroCreate 8
+
+    // Lists the words with voxels that have no neighbour on one side and may go; the number of words.
+    let inline private collect ([<InlineIfLambda>] neighbour: int -> Vector512<uint64>) (work: Work) : int =
+        let words = work.Words
+        let settled = work.Settled
+        let active = work.Active
+        let border = work.Border
+        let mutable found = 0
+
+        for chunk in work.First .. work.Last do
+            if active[chunk] <> 0uy then
+                let at = 8 * chunk
+                let pending = Vector512.AndNot(load words at, load settled at)
+
+                if Vector512.EqualsAll(pending, Vector512<uint64>.Zero) then
+                    active[chunk] <- 0uy
+                else
+                    let open' = Vector512.AndNot(pending, neighbour at)
+
+                    if not (Vector512.EqualsAll(open', Vector512<uint64>.Zero)) then
+                        Vector512.StoreUnsafe(open', &border[0])
+
+                        for word in 0..7 do
+                            if border[word] <> 0UL then
+                                let at = at + word
+                                settled[at] <- settled[at] ||| border[word]
+                                let accepted = test words work.Stride work.Slab at border[word]
+
+                                if accepted <> 0UL then
+                                    work.Places[found] <- at
+                                    work.Accepted[found] <- accepted
+                                    found <- found + 1
+
+        found
+
+    // Unsettles the voxels around those that were removed.
+    let private unsettle (work: Work) (at: int) (removed: uint64) : unit =
+        let settled = work.Settled
+        let active = work.Active
+        let around = ~~~(removed ||| (removed <<< 1) ||| (removed >>> 1))
+
+        let inline touch (at: int) (kept: uint64) =
+            settled[at] <- settled[at] &&& kept
+            active[at >>> 3] <- 1uy
+
+        let inline row (at: int) =
+            touch at around
+
+            if removed &&& Ends <> 0UL then
+                if removed &&& 1UL <> 0UL then
+                    touch (at - 1) (UInt64.MaxValue >>> 1)
+
+                if removed >>> 63 <> 0UL then
+                    touch (at + 1) (UInt64.MaxValue <<< 1)
+
+        let inline slice (at: int) =
+            row (at - work.Stride)
+            row at
+            row (at + work.Stride)
+
+        slice (at - work.Slab)
+        slice at
+        slice (at + work.Slab)
+
+    // One pass over one side of the structure: 0 to 3 along rows and columns, 4 and 5 along slices.
+    let private pass (work: Work) (side: int) : bool =
+        let words = work.Words
+
+        let inline offset (by: int) =
+            collect (fun at -> load words (at + by)) work
+
+        let found =
+            match side with
+            | 0 -> offset -work.Stride
+            | 1 -> offset work.Stride
+            | 2 ->
+                collect
+                    (fun at ->
+                        Vector512.ShiftRightLogical(load words at, 1)
+                        ||| Vector512.ShiftLeft(load words (at + 1), 63))
+                    work
+            | 3 ->
+                collect
+                    (fun at ->
+                        Vector512.ShiftLeft(load words at, 1)
+                        ||| Vector512.ShiftRightLogical(load words (at - 1), 63))
+                    work
+            | 4 -> offset work.Slab
+            | _ -> offset -work.Slab
+
+        let mutable changed = false
+
+        for index in 0 .. found - 1 do
+            let at = work.Places[index]
+            let removed = remove words work.Stride work.Slab at work.Accepted[index]
+
+            if removed <> 0UL then
+                unsettle work at removed
+                changed <- true
+
+        changed
+
+    // A plane lies as a slice of a volume: with guard slices.
+    let private asVolume (mask: Mask) : struct (Extent * uint64[]) =
+        let extent = mask.Extent
+
+        if extent.Rank = 3 then
+            struct (extent, Array.copy mask.Words)
+        else
+            let space = Extent.space 1 extent.Height extent.Width
+            let words = Array.zeroCreate<uint64>(Layout.length space)
+            mask.Words.CopyTo(words, Layout.slab space)
+            struct (space, words)
+
+    /// The skeleton of a volume, or of a plane taken as a volume of one slice. Passes over the sides alternate until
+    /// none removes a voxel; within a pass candidates are chosen on what the pass before left, and removed one by one
+    /// in raster order as long as they are still simple.
     /// It may erase whole components, as scikit-image's does (its issue 3757).
     let thin (mask: Mask) : Mask =
-        let extent = mask.Extent
-        let stride = extent.Width + 2
-        let slab = stride * (extent.Height + 2)
-        let cells = Array.zeroCreate<byte>(slab * (extent.Depth + 2))
-        let bytes = (Mask.toVolume mask).Data
+        let struct (extent, words) = asVolume mask
+        let first = Layout.row extent 0 0 >>> 3
 
-        let place (slice: int) (row: int) : int =
-            (slice + 1) * slab + (row + 1) * stride + 1
+        let last =
+            (Layout.row extent (extent.Depth - 1) (extent.Height - 1) + Layout.stride extent
+             - 1)
+            >>> 3
 
-        for slice in 0 .. extent.Depth - 1 do
-            for row in 0 .. extent.Height - 1 do
-                for column in 0 .. extent.Width - 1 do
-                    cells[place slice row + column] <- bytes[Extent.index extent slice row column]
-
-        let offsets =
-            Array.init 27 (fun at -> (at / 9 - 1) * slab + (at / 3 % 3 - 1) * stride + at % 3 - 1)
-
-        let gather (at: int) : uint =
-            let mutable bits = 0u
-
-            for neighbour in 0..26 do
-                bits <- bits ||| (uint cells[at + offsets[neighbour]] <<< neighbour)
-
-            bits
-
-        let borders =
-            let inPlane = [ -stride; stride; 1; -1 ]
-
-            if extent.Depth = 1 then
-                inPlane
-            else
-                inPlane @ [ slab; -slab ]
-
-        let candidates = ResizeArray<int>()
-
-        let sweep (border: int) : bool =
-            candidates.Clear()
-
-            for slice in 0 .. extent.Depth - 1 do
-                for row in 0 .. extent.Height - 1 do
-                    let start = place slice row
-
-                    for at in start .. start + extent.Width - 1 do
-                        if cells[at] = 1uy && cells[at + border] = 0uy then
-                            let bits = gather at
-
-                            if BitOperations.PopCount bits <> 2 && isEulerInvariant bits && isSimple bits then
-                                candidates.Add at
-
-            let mutable changed = false
-
-            for at in candidates do
-                if isSimple (gather at) then
-                    cells[at] <- 0uy
-                    changed <- true
-
-            changed
-
+        let work = Work(words, Layout.stride extent, Layout.slab extent, first, last)
+        let sides = if extent.Depth = 1 then 4 else 6
         let mutable changing = true
 
         while changing do
-            changing <- borders |> List.fold (fun changed border -> sweep border || changed) false
+            changing <- false
 
-        let thinned = Array.zeroCreate<byte> extent.Count
+            for side in 0 .. sides - 1 do
+                if pass work side then
+                    changing <- true
 
-        for slice in 0 .. extent.Depth - 1 do
-            for row in 0 .. extent.Height - 1 do
-                System.Array.Copy(cells, place slice row, thinned, Extent.index extent slice row 0, extent.Width)
-
-        Mask.ofVolume (fun cell -> cell = 1uy) (Volume<byte>(extent, mask.Spacing, thinned))
+        if mask.Extent.Rank = 3 then
+            Mask(mask.Extent, mask.Spacing, words)
+        else
+            let slab = Layout.slab extent
+            Mask(mask.Extent, mask.Spacing, words[slab .. slab + mask.Words.Length - 1])

@@ -1,0 +1,417 @@
+namespace SkeletonRecall.Tests
+
+open System.Collections.Generic
+open System.Numerics
+open SkeletonRecall
+
+/// Thinning of planes by the reference's table, one pixel at a time: what `Skeleton` must equal.
+[<RequireQualifiedAccess>]
+module PlainPlane =
+
+    // Neighbours by weight: north-west 1, north 2, north-east 4, east 8, south-east 16, south 32, south-west 64, west 128.
+
+    let private firstOnly =
+        [ 3; 6; 11; 12; 14; 131; 134; 143; 159; 161; 194; 198; 207; 227; 231; 243 ]
+
+    let private secondOnly =
+        [ 24; 26; 56; 62; 63; 96; 104; 108; 126; 176; 192; 224; 248; 249; 252 ]
+
+    let private both =
+        [
+            7
+            10
+            15
+            28
+            30
+            31
+            40
+            60
+            112
+            120
+            124
+            130
+            135
+            160
+            193
+            195
+            199
+            225
+            240
+            241
+        ]
+
+    /// Per neighbourhood: bit 0 when the first pass deletes, bit 1 when the second does.
+    let table: byte[] =
+        let table = Array.zeroCreate<byte> 256
+        firstOnly |> List.iter (fun code -> table[code] <- 1uy)
+        secondOnly |> List.iter (fun code -> table[code] <- 2uy)
+        both |> List.iter (fun code -> table[code] <- 3uy)
+        table
+
+    /// The skeleton of a plane. Each pass decides on what the one before left and removes all its pixels at once; the
+    /// two passes alternate until neither removes any.
+    let thin (mask: Mask) : Mask =
+        let extent = mask.Extent
+        let width = extent.Width + 2
+        let cells = Array.zeroCreate<int>(width * (extent.Height + 2))
+        let bytes = (Mask.toVolume mask).Data
+
+        for row in 0 .. extent.Height - 1 do
+            for column in 0 .. extent.Width - 1 do
+                cells[(row + 1) * width + column + 1] <- int bytes[row * extent.Width + column]
+
+        let code (at: int) : int =
+            cells[at - width - 1]
+            + 2 * cells[at - width]
+            + 4 * cells[at - width + 1]
+            + 8 * cells[at + 1]
+            + 16 * cells[at + width + 1]
+            + 32 * cells[at + width]
+            + 64 * cells[at + width - 1]
+            + 128 * cells[at - 1]
+
+        let doomed = ResizeArray<int>()
+
+        let pass (bit: byte) : bool =
+            doomed.Clear()
+
+            for at in width + 1 .. cells.Length - width - 2 do
+                if cells[at] = 1 && table[code at] &&& bit <> 0uy then
+                    doomed.Add at
+
+            for at in doomed do
+                cells[at] <- 0
+
+            doomed.Count > 0
+
+        let mutable changing = true
+
+        while changing do
+            let first = pass 1uy
+            let second = pass 2uy
+            changing <- first || second
+
+        let thinned =
+            Array.init extent.Count (fun at -> cells[(at / extent.Width + 1) * width + at % extent.Width + 1])
+
+        Mask.ofVolume (fun cell -> cell = 1) (Volume<int>(extent, mask.Spacing, thinned))
+
+/// Thinning of volumes by the reference's tables, one voxel at a time: what `Skeleton` must equal.
+[<RequireQualifiedAccess>]
+module PlainVolume =
+
+    // A neighbourhood is a word of 27 bits: slice * 9 + row * 3 + column, each offset from 0 to 2, the centre bit 13.
+
+    let private centre = 1u <<< 13
+
+    let private eulerTable: int[] =
+        [|
+            1
+            -1
+            -1
+            1
+            -3
+            -1
+            -1
+            1
+            -1
+            1
+            1
+            -1
+            3
+            1
+            1
+            -1
+            -3
+            -1
+            3
+            1
+            1
+            -1
+            3
+            1
+            -1
+            1
+            1
+            -1
+            3
+            1
+            1
+            -1
+            -3
+            3
+            -1
+            1
+            1
+            3
+            -1
+            1
+            -1
+            1
+            1
+            -1
+            3
+            1
+            1
+            -1
+            1
+            3
+            3
+            1
+            5
+            3
+            3
+            1
+            -1
+            1
+            1
+            -1
+            3
+            1
+            1
+            -1
+            -7
+            -1
+            -1
+            1
+            -3
+            -1
+            -1
+            1
+            -1
+            1
+            1
+            -1
+            3
+            1
+            1
+            -1
+            -3
+            -1
+            3
+            1
+            1
+            -1
+            3
+            1
+            -1
+            1
+            1
+            -1
+            3
+            1
+            1
+            -1
+            -3
+            3
+            -1
+            1
+            1
+            3
+            -1
+            1
+            -1
+            1
+            1
+            -1
+            3
+            1
+            1
+            -1
+            1
+            3
+            3
+            1
+            5
+            3
+            3
+            1
+            -1
+            1
+            1
+            -1
+            3
+            1
+            1
+            -1
+        |]
+
+    // scikit-image counts 9 * slice + 3 * column + row; bits here count rows before columns.
+    let private octants: int[][] =
+        [|
+            [| 2; 1; 11; 10; 5; 4; 14 |]
+            [| 0; 9; 3; 12; 1; 10; 4 |]
+            [| 8; 7; 17; 16; 5; 4; 14 |]
+            [| 6; 15; 7; 16; 3; 12; 4 |]
+            [| 20; 23; 19; 22; 11; 14; 10 |]
+            [| 18; 21; 9; 12; 19; 22; 10 |]
+            [| 26; 23; 17; 14; 25; 22; 16 |]
+            [| 24; 25; 15; 16; 21; 22; 12 |]
+        |]
+        |> Array.map (Array.map (fun at -> at / 9 * 9 + at % 3 * 3 + at / 3 % 3))
+
+    /// Whether the reference's table lets a voxel go.
+    let isEulerInvariant (neighbourhood: uint) : bool =
+        let mutable sum = 0
+
+        for octant in octants do
+            let mutable code = 0
+
+            for place in 0..6 do
+                if neighbourhood >>> octant[place] &&& 1u = 1u then
+                    code <- code ||| (1 <<< (6 - place))
+
+            sum <- sum + eulerTable[code]
+
+        sum = 0
+
+    // Per place, the places that touch it, the centre left out.
+    let private touching: uint[] =
+        Array.init 27 (fun place ->
+            let mutable bits = 0u
+
+            for other in 0..26 do
+                let near (one: int) (two: int) = abs (one - two) <= 1
+
+                if
+                    other <> 13
+                    && near (place / 9) (other / 9)
+                    && near (place / 3 % 3) (other / 3 % 3)
+                    && near (place % 3) (other % 3)
+                then
+                    bits <- bits ||| (1u <<< other)
+
+            bits)
+
+    /// Whether the neighbours are at most one component.
+    let isSimple (neighbourhood: uint) : bool =
+        let all = neighbourhood &&& ~~~centre
+        let mutable reached = all &&& (0u - all)
+        let mutable fresh = reached
+
+        while fresh <> 0u do
+            let place = BitOperations.TrailingZeroCount fresh
+            fresh <- fresh &&& (fresh - 1u)
+            let found = touching[place] &&& all &&& ~~~reached
+            reached <- reached ||| found
+            fresh <- fresh ||| found
+
+        reached = all
+
+    /// The skeleton of a volume, or of a plane taken as a volume of one slice.
+    /// It may erase whole components, as scikit-image's does (its issue 3757).
+    let thin (mask: Mask) : Mask =
+        let extent = mask.Extent
+        let stride = extent.Width + 2
+        let slab = stride * (extent.Height + 2)
+        let cells = Array.zeroCreate<byte>(slab * (extent.Depth + 2))
+        let bytes = (Mask.toVolume mask).Data
+
+        let place (slice: int) (row: int) : int =
+            (slice + 1) * slab + (row + 1) * stride + 1
+
+        for slice in 0 .. extent.Depth - 1 do
+            for row in 0 .. extent.Height - 1 do
+                for column in 0 .. extent.Width - 1 do
+                    cells[place slice row + column] <- bytes[Extent.index extent slice row column]
+
+        let offsets =
+            Array.init 27 (fun at -> (at / 9 - 1) * slab + (at / 3 % 3 - 1) * stride + at % 3 - 1)
+
+        let gather (at: int) : uint =
+            let mutable bits = 0u
+
+            for neighbour in 0..26 do
+                bits <- bits ||| (uint cells[at + offsets[neighbour]] <<< neighbour)
+
+            bits
+
+        let borders =
+            let inPlane = [ -stride; stride; 1; -1 ]
+
+            if extent.Depth = 1 then
+                inPlane
+            else
+                inPlane @ [ slab; -slab ]
+
+        let candidates = ResizeArray<int>()
+
+        let sweep (border: int) : bool =
+            candidates.Clear()
+
+            for slice in 0 .. extent.Depth - 1 do
+                for row in 0 .. extent.Height - 1 do
+                    let start = place slice row
+
+                    for at in start .. start + extent.Width - 1 do
+                        if cells[at] = 1uy && cells[at + border] = 0uy then
+                            let bits = gather at
+
+                            if BitOperations.PopCount bits <> 2 && isEulerInvariant bits && isSimple bits then
+                                candidates.Add at
+
+            let mutable changed = false
+
+            for at in candidates do
+                if isSimple (gather at) then
+                    cells[at] <- 0uy
+                    changed <- true
+
+            changed
+
+        let mutable changing = true
+
+        while changing do
+            changing <- borders |> List.fold (fun changed border -> sweep border || changed) false
+
+        let thinned = Array.zeroCreate<byte> extent.Count
+
+        for slice in 0 .. extent.Depth - 1 do
+            for row in 0 .. extent.Height - 1 do
+                System.Array.Copy(cells, place slice row, thinned, Extent.index extent slice row 0, extent.Width)
+
+        Mask.ofVolume (fun cell -> cell = 1uy) (Volume<byte>(extent, mask.Spacing, thinned))
+
+/// Components by floods, one voxel at a time: what `Components` must equal.
+[<RequireQualifiedAccess>]
+module PlainComponents =
+
+    /// Labels in raster order, from 1, and their number.
+    let label (connectivity: Connectivity) (mask: Mask) : struct (int[] * int) =
+        let extent = mask.Extent
+        Connectivity.requireRank connectivity extent
+        let bytes = (Mask.toVolume mask).Data
+        let labels = Array.zeroCreate<int> extent.Count
+        let steps = List.toArray (Connectivity.neighbours connectivity)
+        let waiting = Stack<int>()
+        let mutable found = 0
+
+        for start in 0 .. labels.Length - 1 do
+            if bytes[start] <> 0uy && labels[start] = 0 then
+                found <- found + 1
+                labels[start] <- found
+                waiting.Push start
+
+                while waiting.Count > 0 do
+                    let at = waiting.Pop()
+                    let column = at % extent.Width
+                    let row = at / extent.Width % extent.Height
+                    let slice = at / extent.Width / extent.Height
+
+                    for struct (down, along, across) in steps do
+                        let slice = slice + down
+                        let row = row + along
+                        let column = column + across
+
+                        if
+                            uint slice < uint extent.Depth
+                            && uint row < uint extent.Height
+                            && uint column < uint extent.Width
+                        then
+                            let next = Extent.index extent slice row column
+
+                            if bytes[next] <> 0uy && labels[next] = 0 then
+                                labels[next] <- found
+                                waiting.Push next
+
+        struct (labels, found)
