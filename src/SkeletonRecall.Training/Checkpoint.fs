@@ -1,0 +1,204 @@
+namespace SkeletonRecall.Training
+
+open System
+open System.Globalization
+open SkeletonRecall
+
+/// A run at one point: enough alone to predict and to go on.
+type Checkpoint =
+    {
+        /// The file that it was read from or written to; empty for neither. For messages.
+        Path: string
+        /// The network's parameters.
+        Weights: NamedArray list
+        /// The optimizer's momentum, under the names of the parameters that have it.
+        Momentum: NamedArray list
+        /// How cases are prepared and which network sees them.
+        Configuration: Configuration
+        /// Channels and labels.
+        Dataset: Dataset
+        /// How the run trains; the objective is among them.
+        Options: TrainOptions
+        /// Epochs that are done; also the number of the next one.
+        Epoch: int
+        /// Training iterations that are done of the next epoch; 0 unless the run was stopped inside it.
+        Iteration: int
+        /// Sum of the losses of those.
+        LossSum: float
+        /// What each epoch came to, oldest first.
+        History: EpochReport list
+        /// Axes (0 = slowest of the patch) along which prediction may mirror.
+        MirrorAxes: int list
+    }
+
+/// Checkpoints as safetensors files: weights under nnU-Net's names, momentum as `momentum.` and the parameter's name,
+/// all else as JSON in the metadata.
+[<RequireQualifiedAccess>]
+module Checkpoint =
+
+    let private format = "skeleton-recall checkpoint 1"
+    let private momentumPrefix = "momentum."
+
+    // One configuration in nnU-Net's form: the checkpoint needs no plans file beside it.
+    let private plans (dataset: Dataset) (configuration: Configuration) : Plans =
+        let plane = configuration.PatchSize.Length = 2
+
+        {
+            DatasetName = dataset.Name
+            PlansName = "nnUNetPlans"
+            MedianSpacing =
+                if plane then
+                    999.0 :: configuration.Spacing
+                else
+                    configuration.Spacing
+            MedianShape =
+                List.map
+                    float
+                    (if plane then
+                         1 :: configuration.PatchSize
+                     else
+                         configuration.PatchSize)
+            Configurations = Map.ofList [ (if plane then "2d" else "3d_fullres"), configuration ]
+            NotServed = Map.empty
+        }
+
+    /// Writes a checkpoint beside its place and moves it there, so that a failure leaves what was there before.
+    let save (path: string) (checkpoint: Checkpoint) : Result<unit, Problem> =
+        let metadata =
+            [
+                "format", format
+                "dataset", Dataset.print checkpoint.Dataset
+                "plans", Plans.print (plans checkpoint.Dataset checkpoint.Configuration)
+                "objective", Objective.print checkpoint.Options.Objective
+                "run", RunRecord.print checkpoint.Options checkpoint.History
+                "epoch", checkpoint.Epoch.ToString CultureInfo.InvariantCulture
+                "iteration", checkpoint.Iteration.ToString CultureInfo.InvariantCulture
+                "loss_sum", checkpoint.LossSum.ToString("R", CultureInfo.InvariantCulture)
+                "mirror_axes", String.Join(",", checkpoint.MirrorAxes)
+            ]
+
+        let momentum =
+            checkpoint.Momentum
+            |> List.map (fun array ->
+                { array with
+                    Name = momentumPrefix + array.Name
+                })
+
+        let content =
+            {
+                Metadata = Map.ofList metadata
+                Tensors = List.map Safetensors.ofFloats (checkpoint.Weights @ momentum)
+            }
+
+        Store.writeAtomically path (fun stream -> Safetensors.write stream content)
+
+    let private floats (path: string) (stored: StoredTensor) : Result<NamedArray, Problem> =
+        match Safetensors.toFloats stored with
+        | Some array -> Ok array
+        | None -> Error(Unreadable(path, $"%s{stored.Name} holds no floating-point numbers"))
+
+    let private decode (path: string) (content: Safetensors) : Result<Checkpoint, Problem> =
+        let entry (key: string) : Result<string, Problem> =
+            match content.Metadata.TryFind key with
+            | Some text -> Ok text
+            | None -> Error(Unreadable(path, $"it is no checkpoint of this program: its metadata lacks \"%s{key}\""))
+
+        let number (key: string) (convert: string -> bool * 'T) : Result<'T, Problem> =
+            entry key
+            |> Result.bind (fun text ->
+                match convert text with
+                | true, value -> Ok value
+                | _ -> Error(Unreadable(path, $"its metadata \"%s{key}\" is no number: %s{text}")))
+
+        let integer (text: string) =
+            Int32.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture)
+
+        let real (text: string) =
+            Double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture)
+
+        Problem.attempt {
+            let! found = entry "format"
+
+            if found <> format then
+                return! Error(Mismatch($"%s{path}, format", found, format))
+            else
+                let! datasetText = entry "dataset"
+                let! dataset = Dataset.parse path datasetText
+                let! plansText = entry "plans"
+                let! plans = Plans.parse path plansText
+                let! runText = entry "run"
+                let! options, history = RunRecord.parse path runText
+                let! epoch = number "epoch" integer
+                let! iteration = number "iteration" integer
+                let! lossSum = number "loss_sum" real
+                let! axesText = entry "mirror_axes"
+
+                let axes =
+                    axesText.Split(',', StringSplitOptions.RemoveEmptyEntries)
+                    |> Array.map integer
+                    |> Array.toList
+
+                let! arrays = content.Tensors |> List.map (floats path) |> Problem.collect
+
+                let momentum, weights =
+                    arrays
+                    |> List.partition (fun array -> array.Name.StartsWith(momentumPrefix, StringComparison.Ordinal))
+
+                match Map.toList plans.Configurations with
+                | [ _, configuration ] ->
+                    return
+                        {
+                            Path = path
+                            Weights = weights
+                            Momentum =
+                                momentum
+                                |> List.map (fun array ->
+                                    { array with
+                                        Name = array.Name.Substring momentumPrefix.Length
+                                    })
+                            Configuration = configuration
+                            Dataset = dataset
+                            Options = options
+                            Epoch = epoch
+                            Iteration = iteration
+                            LossSum = lossSum
+                            History = history
+                            MirrorAxes = axes |> List.map snd
+                        }
+                | _ -> return! Error(Unreadable(path, "its plans should hold one configuration"))
+        }
+
+    /// Reads a checkpoint. A file that is missing, truncated or of another kind is a problem that names it.
+    let load (path: string) : Result<Checkpoint, Problem> =
+        Safetensors.readFile path |> Result.bind (decode path)
+
+    // The parameter, what came and what was wanted, as a problem of this checkpoint.
+    let private mismatch (checkpoint: Checkpoint) (name: string, got: string, wanted: string) : Problem =
+        let file =
+            if checkpoint.Path = "" then
+                "checkpoint"
+            else
+                checkpoint.Path
+
+        Mismatch($"%s{file}, parameter %s{name}", got, wanted)
+
+    /// Copies the weights into a network of the same shape; otherwise a problem that names file, parameter, the shape
+    /// that came and the one wanted, and the network stays as it is.
+    let into (network: Network) (checkpoint: Checkpoint) : Result<unit, Problem> =
+        Network.load checkpoint.Weights network |> Result.mapError (mismatch checkpoint)
+
+    /// Copies the momentum into an optimizer of a network of the same shape; a problem as of `into` otherwise.
+    let intoOptimizer (optimizer: Optimizer) (checkpoint: Checkpoint) : Result<unit, Problem> =
+        Optimizer.load checkpoint.Momentum optimizer
+        |> Result.mapError (fun (name, got, wanted) -> mismatch checkpoint (momentumPrefix + name, got, wanted))
+
+    /// The network that the checkpoint describes, with its weights.
+    let network (checkpoint: Checkpoint) : Result<Network, Problem> =
+        let network =
+            Network.create
+                checkpoint.Configuration.Architecture
+                checkpoint.Dataset.ChannelNames.Length
+                (Dataset.classes checkpoint.Dataset)
+                (Seed.ofInt 0)
+
+        into network checkpoint |> Result.map (fun () -> network)

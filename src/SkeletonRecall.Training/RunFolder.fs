@@ -1,0 +1,87 @@
+namespace SkeletonRecall.Training
+
+open System
+open System.Globalization
+open System.IO
+
+/// What a run leaves in its fold's folder.
+[<RequireQualifiedAccess>]
+module RunFolder =
+
+    /// The newest weights of a run that is not done.
+    let latest: string = "checkpoint_latest.safetensors"
+
+    /// The weights with the highest moving average of the pseudo-Dice.
+    let best: string = "checkpoint_best.safetensors"
+
+    /// The weights after the last epoch.
+    let final: string = "checkpoint_final.safetensors"
+
+    /// What happened, line by line.
+    let log: string = "training_log.txt"
+
+    /// Options and history as JSON.
+    let run: string = "run.json"
+
+    /// The history as a table.
+    let progress: string = "progress.csv"
+
+    /// The checkpoint in a fold's folder to go on from: final, latest or best, the first that is there; None without any.
+    let tryResume (folder: string) : Result<Checkpoint option, Problem> =
+        [ final; latest; best ]
+        |> List.map (Store.file folder)
+        |> List.tryFind File.Exists
+        |> Option.map (Checkpoint.load >> Result.map Some)
+        |> Option.defaultValue (Ok None)
+
+    let internal lastGood (folder: string) : string option =
+        [ latest; best ] |> List.map (Store.file folder) |> List.tryFind File.Exists
+
+    let private attempt (path: string) (action: unit -> unit) : Result<unit, Problem> =
+        try
+            action ()
+            Ok()
+        with
+        | :? UnauthorizedAccessException -> Error(Unwritable(path, "there is no permission to write there"))
+        | :? IOException as error -> Error(Unwritable(path, error.Message.TrimEnd '.'))
+
+    let private append (path: string) (lines: string list) : Result<unit, Problem> =
+        let stamp =
+            DateTime.Now.ToString("yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture)
+
+        attempt path (fun () -> File.AppendAllLines(path, lines |> List.map (fun line -> $"%s{stamp}: %s{line}")))
+
+    let private logLines (report: EpochReport) (best: bool) (moving: float) : string list =
+        let dice = report.PseudoDice |> List.map (sprintf "%.4f")
+
+        [
+            ""
+            $"Epoch %d{report.Epoch}"
+            sprintf "Current learning rate: %.5f" report.LearningRate
+            sprintf "train_loss %.4f" report.TrainLoss
+            sprintf "val_loss %.4f" report.ValidationLoss
+            yield! report.Terms |> List.map (fun (name, value) -> sprintf "%s %.4f" name value)
+            $"""Pseudo dice [%s{String.Join(", ", dice)}]"""
+            sprintf "Epoch time: %.2f s" report.Seconds
+            if best then
+                sprintf "New best EMA pseudo Dice: %.4f" moving
+        ]
+
+    /// Adds the newest epoch to training_log.txt and writes run.json and progress.csv anew.
+    let record (folder: string) (options: TrainOptions) (history: EpochReport list) : Result<unit, Problem> =
+        match List.tryLast history with
+        | None -> Ok()
+        | Some report ->
+            let best = EpochReport.isBest history
+            let moving = List.last (EpochReport.movingDice history)
+
+            Problem.attempt {
+                do! append (Store.file folder log) (logLines report best moving)
+                do! Store.writeText (Store.file folder run) (RunRecord.print options history)
+                do! Store.writeText (Store.file folder progress) (RunRecord.table history)
+            }
+
+    /// Deletes the newest weights, which the final ones replace.
+    let removeLatest (folder: string) : Result<unit, Problem> =
+        let path = Store.file folder latest
+        attempt path (fun () -> File.Delete path)
