@@ -1,0 +1,297 @@
+module SkeletonRecall.Tests.NetworkTests
+
+open System
+open Expecto
+open TorchSharp
+open SkeletonRecall
+open SkeletonRecall.Training
+
+let private architecture (features: int list) (rank: int) (convs: int) : Architecture =
+    let stages = features.Length
+    let axes (value: int) = List.replicate rank value
+
+    {
+        FeaturesPerStage = features
+        KernelSizes = List.replicate stages (axes 3)
+        Strides = List.init stages (fun stage -> axes (if stage = 0 then 1 else 2))
+        ConvsPerStage = List.replicate stages convs
+        ConvsPerStageDecoder = List.replicate (stages - 1) convs
+    }
+
+let private tiny = architecture [ 4; 8; 8 ] 2 2
+
+let private random (shape: int64 list) : Tensor =
+    let rng = Seed.rng (Seed.ofInt 5)
+    let count = int (List.fold (*) 1L shape)
+    Tensors.ofArray shape (Array.init count (fun _ -> float32 (rng.Gaussian())))
+
+// The same network from its parameters' names and torch's own building blocks, all outputs kept.
+let private reference (stages: int) (convs: int) (network: Network) (input: Tensor) : Tensor list =
+    let parameter =
+        let all = Network.parameters network |> Map.ofList
+        fun (name: string) -> all[name] :> Tensor
+
+    let block (prefix: string) (stride: int64) (x: Tensor) =
+        let convolved =
+            torch.nn.functional.conv2d (
+                x,
+                parameter $"%s{prefix}.conv.weight",
+                parameter $"%s{prefix}.conv.bias",
+                strides = [| stride; stride |],
+                padding = [| 1L; 1L |]
+            )
+
+        let normalized =
+            torch.nn.functional.instance_norm (
+                convolved,
+                weight = parameter $"%s{prefix}.norm.weight",
+                bias = parameter $"%s{prefix}.norm.bias",
+                eps = 1e-5
+            )
+
+        torch.nn.functional.leaky_relu (normalized, 0.01)
+
+    let chain (prefix: string) (stride: int64) (x: Tensor) =
+        (x, [ 0 .. convs - 1 ])
+        ||> List.fold (fun x index -> block $"%s{prefix}.convs.%d{index}" (if index = 0 then stride else 1L) x)
+
+    let skips =
+        (input, [ 0 .. stages - 1 ])
+        ||> List.scan (fun x stage -> chain $"encoder.stages.%d{stage}.0" (if stage = 0 then 1L else 2L) x)
+        |> List.tail
+
+    let step (below: Tensor, heads: Tensor list) (level: int) =
+        let up =
+            torch.nn.functional.conv_transpose2d (
+                below,
+                parameter $"decoder.transpconvs.%d{level}.weight",
+                parameter $"decoder.transpconvs.%d{level}.bias",
+                strides = [| 2L; 2L |]
+            )
+
+        let joined = torch.cat (ResizeArray [ up; skips[stages - 2 - level] ], 1L)
+        let mixed = chain $"decoder.stages.%d{level}" 1L joined
+
+        let head =
+            torch.nn.functional.conv2d (
+                mixed,
+                parameter $"decoder.seg_layers.%d{level}.weight",
+                parameter $"decoder.seg_layers.%d{level}.bias"
+            )
+
+        mixed, head :: heads
+
+    List.fold step (List.last skips, []) [ 0 .. stages - 2 ] |> snd
+
+let private largestDifference (left: Tensor) (right: Tensor) : float =
+    Tensors.item ((left - right).abs().max())
+
+[<Tests>]
+let tests =
+    testSequenced
+    <| testList
+        "Network"
+        [
+            test "parameter counts are nnU-Net's" {
+                use _scope = torch.NewDisposeScope()
+
+                let count (architecture: Architecture) channels classes =
+                    let network = Network.create architecture channels classes (Seed.ofInt 0)
+                    use _module = network.Module
+                    Network.parameterCount network
+
+                Expect.equal (count (architecture [ 32; 64; 128; 256; 320; 320 ] 3 2) 1 3) 31_196_399L "3D, 6 stages"
+
+                // The fact sheet's 46,306,958 is 18,176 lower: the weights and biases of its 30 normalizations, which
+                // were counted without affine parameters (nnU-Net's plans have them).
+                let plane = architecture [ 32; 64; 128; 256; 512; 512; 512; 512 ] 2 2
+                Expect.equal (count plane 3 2) (46_306_958L + 18_176L) "2D, 8 stages"
+            }
+
+            test "names and order are nnU-Net's" {
+                use _scope = torch.NewDisposeScope()
+
+                let names =
+                    Network.create tiny 1 2 (Seed.ofInt 0) |> Network.parameters |> List.map fst
+
+                Expect.equal names.Length 48 "unique tensors of 3 stages of 2 convolutions"
+
+                let block (prefix: string) =
+                    [ "conv.weight"; "conv.bias"; "norm.weight"; "norm.bias" ]
+                    |> List.map (fun name -> $"%s{prefix}.%s{name}")
+
+                let wanted =
+                    [
+                        for stage in 0..2 do
+                            for conv in 0..1 do
+                                yield! block $"encoder.stages.%d{stage}.0.convs.%d{conv}"
+                        for level in 0..1 do
+                            for conv in 0..1 do
+                                yield! block $"decoder.stages.%d{level}.convs.%d{conv}"
+                        for part in [ "transpconvs"; "seg_layers" ] do
+                            for level in 0..1 do
+                                $"decoder.%s{part}.%d{level}.weight"
+                                $"decoder.%s{part}.%d{level}.bias"
+                    ]
+
+                Expect.equal names wanted "order of the optimizer"
+            }
+
+            test "heads come finest first, in the sizes that batches are made for" {
+                use _scope = torch.NewDisposeScope()
+
+                let check rank (size: int list) =
+                    let architecture = architecture [ 2; 3; 4; 5 ] rank 1
+                    let network = Network.create architecture 2 3 (Seed.ofInt 0)
+                    let heads = network.Forward(random (1L :: 2L :: List.map int64 size))
+
+                    let wanted =
+                        Batch.headExtents architecture.Strides (Extent.ofShape size)
+                        |> List.map (fun extent -> 1L :: 3L :: List.map int64 extent.Shape)
+
+                    Expect.equal (heads |> List.map (fun head -> List.ofArray head.shape)) wanted "shapes"
+
+                check 2 [ 16; 24 ]
+                check 3 [ 16; 8; 24 ]
+            }
+
+            test "it computes what its building blocks compute" {
+                use _scope = torch.NewDisposeScope()
+                let network = Network.create tiny 2 3 (Seed.ofInt 1)
+                let input = random [ 2L; 2L; 16L; 24L ]
+
+                // Weights off their starting values, so that norms and biases matter.
+                do
+                    use _off = torch.no_grad ()
+
+                    for index, (_, parameter) in List.indexed (Network.parameters network) do
+                        parameter.add_ ((0.01 * float (index % 5)).ToScalar()) |> ignore
+
+                for ours, theirs in List.zip (network.Forward input) (reference 3 2 network input) do
+                    Expect.isLessThan (largestDifference ours theirs) 1e-4 "head"
+            }
+
+            test "evaluate is the finest head alone, without gradients" {
+                use _scope = torch.NewDisposeScope()
+                let network = Network.create tiny 1 2 (Seed.ofInt 1)
+                let input = random [ 1L; 1L; 16L; 16L ]
+                let finest = Network.evaluate network input
+                Expect.isFalse finest.requires_grad "no gradient"
+                Expect.equal (largestDifference finest (network.Forward input).Head) 0.0 "equal to the first head"
+            }
+
+            test "all parameters get a gradient from all heads" {
+                use _scope = torch.NewDisposeScope()
+                let network = Network.create tiny 1 2 (Seed.ofInt 1)
+                let heads = network.Forward(random [ 1L; 1L; 16L; 16L ])
+                let total = heads |> List.map (fun head -> (head * head).mean()) |> List.reduce (+)
+                total.backward ()
+
+                for name, parameter in Network.parameters network do
+                    match parameter.grad with
+                    | null -> failtest $"%s{name} has no gradient"
+                    | gradient -> Expect.isTrue (torch.isfinite(gradient).all().item<bool>()) name
+            }
+
+            test "weights depend on the seed alone" {
+                use _scope = torch.NewDisposeScope()
+
+                let weights (seed: int) =
+                    Network.create tiny 1 2 (Seed.ofInt seed) |> Network.weights
+
+                let first = weights 3
+                torch.randn (10L) |> ignore
+                Expect.equal (weights 3) first "same seed"
+                Expect.notEqual (weights 4) first "other seed"
+            }
+
+            test "weights follow He's rule" {
+                use _scope = torch.NewDisposeScope()
+                let network = Network.create (architecture [ 32; 64 ] 2 1) 1 2 (Seed.ofInt 3)
+
+                let deviation (name: string) =
+                    let array = Network.weights network |> List.find (fun array -> array.Name = name)
+                    sqrt (array.Values |> Array.averageBy (fun value -> float value * float value))
+
+                let close (name: string) (fan: int) =
+                    let wanted = sqrt (2.0 / 1.0001) / sqrt (float fan)
+                    Expect.isLessThan (abs (deviation name / wanted - 1.0)) 0.03 name
+
+                close "encoder.stages.1.0.convs.0.conv.weight" (32 * 9)
+                // The fan-in of a transposed convolution counts its outputs, as torch does.
+                close "decoder.transpconvs.0.weight" (32 * 4)
+                Expect.equal (deviation "encoder.stages.1.0.convs.0.conv.bias") 0.0 "bias"
+                Expect.equal (deviation "encoder.stages.1.0.convs.0.norm.weight") 1.0 "norm"
+            }
+
+            test "forward and evaluate leave no tensor behind" {
+                let network = Network.create tiny 1 2 (Seed.ofInt 1)
+                use _module = network.Module
+                use input = random [ 1L; 1L; 16L; 16L ]
+
+                let use' () =
+                    use _scope = torch.NewDisposeScope()
+                    (network.Forward input).Head.sum().backward()
+                    Network.evaluate network input |> ignore
+
+                use' ()
+                let before = Tensors.liveCount ()
+
+                for _ in 1..3 do
+                    use' ()
+
+                Expect.equal (Tensors.liveCount ()) before "live tensors"
+            }
+
+            test "stored weights go back, and misfits are named" {
+                use _scope = torch.NewDisposeScope()
+                let source = Network.create tiny 1 2 (Seed.ofInt 1)
+                let target = Network.create tiny 1 2 (Seed.ofInt 2)
+                let stored = Network.weights source
+                Expect.equal (Network.load stored target) (Ok()) "loads"
+                Expect.equal (Network.weights target) stored "equal"
+
+                let other = Network.create tiny 1 3 (Seed.ofInt 2)
+                let before = Network.weights other
+
+                Expect.equal
+                    (Network.load stored other)
+                    (Error("decoder.seg_layers.0.weight", "2 x 8 x 1 x 1", "3 x 8 x 1 x 1"))
+                    "shape"
+
+                Expect.equal (Network.weights other) before "unchanged"
+                let isError = Result.isError (Network.load stored.Tail target)
+                Expect.isTrue isError "missing parameter"
+
+                let extra = { stored.Head with Name = "extra" }
+                let isError = Result.isError (Network.load (extra :: stored) target)
+                Expect.isTrue isError "unknown parameter"
+            }
+
+            test "architectures that do not fit are refused" {
+                let refuse (architecture: Architecture) (word: string) =
+                    let message =
+                        try
+                            Network.create architecture 1 2 (Seed.ofInt 0) |> ignore
+                            "accepted"
+                        with :? ArgumentException as error ->
+                            error.Message
+
+                    Expect.stringContains message word word
+
+                refuse { tiny with ConvsPerStage = [ 1 ] } "ConvsPerStage has 1 entries"
+                refuse { tiny with FeaturesPerStage = [ 4 ] } "at least 2 stages"
+
+                refuse
+                    { tiny with
+                        Strides = [ [ 2; 2 ]; [ 2; 2 ]; [ 2; 2 ] ]
+                    }
+                    "first stage has stride 1"
+
+                refuse
+                    { tiny with
+                        KernelSizes = List.replicate 3 [ 2; 2 ]
+                    }
+                    "must be odd"
+            }
+        ]

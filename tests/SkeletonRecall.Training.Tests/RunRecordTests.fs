@@ -1,0 +1,113 @@
+module SkeletonRecall.Tests.RunRecordTests
+
+open System
+open Expecto
+open SkeletonRecall
+open SkeletonRecall.Training
+
+let private history: EpochReport list =
+    [
+        {
+            Epoch = 0
+            LearningRate = 0.01
+            TrainLoss = 0.1
+            ValidationLoss = nan
+            Terms = [ "dice", -0.25; "ce", 0.5 ]
+            PseudoDice = [ nan; 0.5 ]
+            Seconds = 2.5
+        }
+    ]
+
+[<Tests>]
+let tests =
+    testList
+        "RunRecord"
+        [
+            test "what is printed is parsed" {
+                let options =
+                    { TrainOptions.standard with
+                        LearningRate = 1.0 / 3.0
+                        Objective = Objective.nnunet |> Objective.withSupervision AllHeads
+                        Seed = -4
+                    }
+
+                let back, reports =
+                    RunRecord.print options history |> RunRecord.parse "run.json" |> Problem.orThrow
+
+                Expect.equal back options "options"
+                Expect.equal (sprintf "%A" reports) (sprintf "%A" history) "history"
+            }
+
+            test "what is missing or wrong is told by name" {
+                let text = RunRecord.print TrainOptions.standard history
+
+                let message (json: string) =
+                    match RunRecord.parse "run.json" json with
+                    | Ok _ -> failtest "accepted"
+                    | Error problem -> Problem.message problem
+
+                Expect.stringContains (message "{") "no valid JSON" "broken"
+                Expect.stringContains (message (text.Replace("\"clip\"", "\"clap\""))) "\"clip\" is missing" "missing"
+                Expect.stringContains (message (text.Replace("\"epochs\": 1000", "\"epochs\": 0"))) "Epochs" "range"
+
+                Expect.stringContains
+                    (message (text.Replace("\"mirror\": true", "\"mirror\": 1")))
+                    "true or false"
+                    "kind"
+
+                Expect.stringContains (message (text.Replace("dice + ce", "dice + xe"))) "xe" "objective"
+            }
+
+            test "the table has a heading and a line per epoch" {
+                let lines =
+                    (RunRecord.table history).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+
+                Expect.equal
+                    lines
+                    [|
+                        "epoch,learning_rate,train_loss,validation_loss,pseudo_dice,moving_pseudo_dice,seconds,dice,ce"
+                        "0,0.01,0.1,NaN,0.5,0.5,2.5,-0.25,0.5"
+                    |]
+                    "lines"
+
+                Expect.stringStarts (RunRecord.table []) "epoch,learning_rate" "no epoch"
+            }
+
+            test "options out of range are refused by name" {
+                let refuse (options: TrainOptions) (word: string) =
+                    let message =
+                        try
+                            TrainOptions.check options
+                            "accepted"
+                        with :? ArgumentException as error ->
+                            error.Message
+
+                    Expect.stringContains message word word
+
+                TrainOptions.check TrainOptions.standard
+
+                refuse
+                    { TrainOptions.standard with
+                        Epochs = 0
+                    }
+                    "Epochs"
+
+                refuse
+                    { TrainOptions.standard with
+                        LearningRate = nan
+                    }
+                    "LearningRate"
+
+                refuse
+                    { TrainOptions.standard with
+                        Momentum = 1.0
+                    }
+                    "Momentum"
+
+                refuse
+                    { TrainOptions.standard with
+                        Oversampling = 1.5
+                    }
+                    "Oversampling"
+            }
+        ]

@@ -1,0 +1,412 @@
+module SkeletonRecall.Tests.TrainerTests
+
+open System
+open System.IO
+open System.Threading
+open Expecto
+open TorchSharp
+open SkeletonRecall
+open SkeletonRecall.Training
+
+let private configuration: Configuration =
+    {
+        PatchSize = [ 16; 16 ]
+        BatchSize = 2
+        Spacing = [ 1.0; 1.0 ]
+        Normalization = [ ZScore ]
+        BatchDice = true
+        Architecture =
+            {
+                FeaturesPerStage = [ 4; 8; 8 ]
+                KernelSizes = List.replicate 3 [ 3; 3 ]
+                Strides = [ [ 1; 1 ]; [ 2; 2 ]; [ 2; 2 ] ]
+                ConvsPerStage = [ 1; 1; 1 ]
+                ConvsPerStageDecoder = [ 1; 1 ]
+            }
+    }
+
+let private options: TrainOptions =
+    { Trainer.standard with
+        Epochs = 4
+        Iterations = 3
+        ValidationIterations = 2
+        SaveEvery = 1
+        Seed = 3
+    }
+
+let private training = [ Toy.vessels 32 0; Toy.vessels 32 1 ]
+let private validation = [ Toy.vessels 32 2 ]
+
+let private run
+    (options: TrainOptions)
+    (folder: string)
+    (resume: Checkpoint option)
+    (token: CancellationToken)
+    (report: Progress -> unit)
+    : Result<Checkpoint, Problem> =
+    torch.set_num_threads 1
+    Trainer.run options configuration Toy.dataset folder resume token report training validation
+
+let private path (folder: string) (name: string) : string = Path.Combine(folder, name)
+
+// Everything but wall time.
+let private comparable (checkpoint: Checkpoint) =
+    checkpoint.Weights,
+    checkpoint.Momentum,
+    checkpoint.Epoch,
+    checkpoint.History
+    |> List.map (fun report -> sprintf "%A" { report with Seconds = 0.0 })
+
+// Runs until a progress report asks to stop; what is left in the folder then.
+let private stopAt (stopHere: Progress -> bool) (folder: string) : Checkpoint =
+    use source = new CancellationTokenSource()
+
+    let report (progress: Progress) =
+        if stopHere progress then
+            source.Cancel()
+
+    Expect.throwsT<OperationCanceledException>
+        (fun () -> run options folder None source.Token report |> ignore)
+        "cancelled"
+
+    Checkpoint.load (path folder RunFolder.latest) |> Problem.orThrow
+
+let private straight =
+    lazy
+        (Toy.inFolder (fun folder ->
+            run options folder None CancellationToken.None ignore
+            |> Problem.orThrow
+            |> comparable))
+
+let private resumed (stopHere: Progress -> bool) : Checkpoint =
+    Toy.inFolder (fun folder ->
+        let latest = stopAt stopHere folder
+
+        run options folder (Some latest) CancellationToken.None ignore
+        |> Problem.orThrow)
+
+[<Tests>]
+let tests =
+    testSequenced
+    <| testList
+        "Trainer"
+        [
+            test "a run leaves its files and tells what it does" {
+                Toy.inFolder (fun folder ->
+                    let told = ResizeArray<Progress>()
+
+                    let checkpoint =
+                        run options folder None CancellationToken.None told.Add |> Problem.orThrow
+
+                    Expect.equal checkpoint.Epoch 4 "epochs"
+
+                    let files =
+                        Directory.GetFiles folder
+                        |> Array.map (fun file -> Path.GetFileName(file: string))
+                        |> Set.ofArray
+
+                    Expect.equal
+                        files
+                        (set
+                            [
+                                RunFolder.best
+                                RunFolder.final
+                                RunFolder.log
+                                RunFolder.run
+                                RunFolder.progress
+                            ])
+                        "files; the latest gave way to the final one"
+
+                    let final = Checkpoint.load (path folder RunFolder.final) |> Problem.orThrow
+                    Expect.equal (comparable final) (comparable checkpoint) "final"
+                    Expect.equal final.MirrorAxes [ 0; 1 ] "mirror axes"
+                    Expect.equal final.Momentum.Length (final.Weights.Length - 2) "all but the coarsest head move"
+
+                    let read, history =
+                        File.ReadAllText(path folder RunFolder.run)
+                        |> RunRecord.parse "run.json"
+                        |> Problem.orThrow
+
+                    Expect.equal read options "options"
+                    Expect.equal history.Length 4 "history"
+
+                    let steps =
+                        told
+                        |> Seq.choose (function
+                            | Step(e, i, _) -> Some(e, i)
+                            | Epoch _ -> None)
+
+                    Expect.equal
+                        (Seq.toList steps)
+                        [
+                            for e in 0..3 do
+                                for i in 0..2 -> e, i
+                        ]
+                        "steps"
+
+                    for report in history do
+                        Expect.isTrue
+                            (Double.IsFinite report.TrainLoss && Double.IsFinite report.ValidationLoss)
+                            "loss"
+
+                        Expect.equal (report.Terms |> List.map fst) [ "dice"; "ce"; "skeleton-recall" ] "terms"
+                        Expect.equal report.PseudoDice.Length 1 "one foreground class"
+                        Expect.equal report.LearningRate (Schedule.polynomial 0.01 4 report.Epoch) "rate"
+
+                    let log = File.ReadAllText(path folder RunFolder.log)
+                    Expect.stringContains log "Epoch 3" "log"
+
+                    Expect.equal
+                        (RunFolder.tryResume folder |> Problem.orThrow |> Option.map comparable)
+                        (Some(comparable final))
+                        "resume finds the final one")
+            }
+
+            test "the same seed gives the same run" {
+                let again =
+                    Toy.inFolder (fun folder ->
+                        run { options with Workers = 2 } folder None CancellationToken.None ignore
+                        |> Problem.orThrow)
+
+                Expect.equal (comparable again) straight.Value "two workers or one"
+            }
+
+            test "stopped between epochs and resumed is the same run, bit for bit" {
+                let stopHere (progress: Progress) =
+                    match progress with
+                    | Epoch report -> report.Epoch = 1
+                    | Step _ -> false
+
+                Expect.equal (comparable (resumed stopHere)) straight.Value "2 + 2 epochs"
+            }
+
+            test "stopped within an epoch and resumed is the same run, bit for bit" {
+                Expect.equal
+                    (comparable (
+                        resumed (function
+                            | Step(1, 1, _) -> true
+                            | _ -> false)
+                    ))
+                    straight.Value
+                    "stopped after an iteration"
+
+                Expect.equal
+                    (comparable (
+                        resumed (function
+                            | Step(2, 2, _) -> true
+                            | _ -> false)
+                    ))
+                    straight.Value
+                    "stopped before validation"
+            }
+
+            test "a finished run does nothing more" {
+                Toy.inFolder (fun folder ->
+                    let first = run options folder None CancellationToken.None ignore |> Problem.orThrow
+
+                    let again =
+                        run options folder (Some first) CancellationToken.None ignore |> Problem.orThrow
+
+                    Expect.equal (comparable again) (comparable first) "unchanged")
+            }
+
+            test "training learns" {
+                Toy.inFolder (fun folder ->
+                    let checkpoint =
+                        Trainer.run
+                            { options with
+                                Epochs = 2
+                                Iterations = 40
+                            }
+                            configuration
+                            Toy.dataset
+                            folder
+                            None
+                            CancellationToken.None
+                            ignore
+                            [ Toy.cross 24 ]
+                            [ Toy.cross 24 ]
+                        |> Problem.orThrow
+
+                    Expect.isGreaterThan
+                        (EpochReport.meanDice (List.last checkpoint.History))
+                        0.8
+                        "pseudo-Dice of a cross"
+
+                    let network = Checkpoint.network checkpoint |> Problem.orThrow
+                    use _module = network.Module
+                    let case = Toy.cross 24
+
+                    let prediction =
+                        Inference.labels
+                            Inference.standard
+                            checkpoint.Configuration
+                            2
+                            (Inference.ofNetwork network)
+                            case.Image
+
+                    let truth = case.Labels |> Option.get
+
+                    let scores =
+                        Evaluation.score (ConnectivityPair.standard 2) Toy.dataset "cross" prediction truth
+
+                    Expect.isGreaterThan scores.Head.Dice 0.8 "Dice of the whole image")
+            }
+
+            test "a loss that is no number stops the run and keeps the last good checkpoint" {
+                Toy.inFolder (fun folder ->
+                    let bad =
+                        { options with
+                            LearningRate = 1e30
+                            Epochs = 3
+                        }
+
+                    match run bad folder None CancellationToken.None ignore with
+                    | Ok _ -> failtest "it went on"
+                    | Error problem ->
+                        let message = Problem.message problem
+                        Expect.stringContains message "loss at epoch 0, iteration" "where"
+                        Expect.isFalse (File.Exists(path folder RunFolder.final)) "no final checkpoint")
+            }
+
+            test "a checkpoint of another network is refused" {
+                Toy.inFolder (fun folder ->
+                    let first =
+                        run { options with Epochs = 1 } folder None CancellationToken.None ignore
+                        |> Problem.orThrow
+
+                    let wider =
+                        { configuration with
+                            Architecture =
+                                { configuration.Architecture with
+                                    FeaturesPerStage = [ 5; 8; 8 ]
+                                }
+                        }
+
+                    match
+                        Trainer.run
+                            options
+                            wider
+                            Toy.dataset
+                            folder
+                            (Some first)
+                            CancellationToken.None
+                            ignore
+                            training
+                            validation
+                    with
+                    | Error(Mismatch(subject, got, wanted)) ->
+                        Expect.stringContains subject RunFolder.final "file"
+                        Expect.equal (got, wanted) ("4 x 1 x 3 x 3", "5 x 1 x 3 x 3") "shapes"
+                    | other -> failtest $"%A{other}")
+            }
+
+            test "steps leave the number of live tensors as it was" {
+                torch.set_num_threads 1
+                let network = Network.create configuration.Architecture 1 2 (Seed.ofInt 1)
+                use _module = network.Module
+                use optimizer = Optimizer.create Optimizer.standard network
+
+                let extents =
+                    Batch.headExtents configuration.Architecture.Strides (Extent.plane 16 16)
+
+                let batchOptions =
+                    {
+                        Tube = Some Tube.standard
+                        SkeletonOnAllHeads = true
+                        HeadExtents = extents
+                        Ignore = None
+                    }
+
+                let source =
+                    training
+                    |> List.map (Sampler.prepare None)
+                    |> List.toArray
+                    |> Loader.validation 0.5 batchOptions configuration
+
+                let objective = Objective.skeletonRecall |> Objective.withSupervision AllHeads
+                let weights = Loss.headWeights extents.Length
+                let batch = Loader.draw source (Seed.ofInt 4)
+
+                let step () =
+                    Trainer.step 0.01 network optimizer (Objective.loss objective weights) batch
+                    |> ignore
+
+                let validate () =
+                    Validation.measure objective weights 2 network [ batch; batch ] |> ignore
+
+                step ()
+                validate ()
+                let before = Tensors.liveCount ()
+
+                for _ in 1..3 do
+                    step ()
+                    validate ()
+
+                Expect.equal (Tensors.liveCount ()) before "live tensors"
+            }
+
+            test "validation counts what is there" {
+                torch.set_num_threads 1
+                use _scope = torch.NewDisposeScope()
+                let extent = Extent.plane 2 4
+
+                // A network that shouts its input: class 1 where the image is above 0.
+                let shout (input: Tensor) : Tensor list =
+                    [ torch.cat (ResizeArray [ -input; input ], 1L) ]
+
+                let parameters = Network.create configuration.Architecture 1 2 (Seed.ofInt 1)
+
+                let network =
+                    { parameters with
+                        Forward = shout
+                        Finest = shout >> List.head
+                    }
+
+                let batch =
+                    {
+                        Size = 1
+                        Channels = 1
+                        Extent = extent
+                        Images = [| 1.0f; 1.0f; 1.0f; -1.0f; -1.0f; -1.0f; 1.0f; -1.0f |]
+                        Heads =
+                            [
+                                {
+                                    Extent = extent
+                                    Labels = [| 1s; 1s; 0s; 1s; 0s; 0s; 0s; 0s |]
+                                    Skeleton = Some [| 1s; 1s; 0s; 1s; 0s; 0s; 0s; 0s |]
+                                    Valid = Some [| 1uy; 1uy; 1uy; 1uy; 1uy; 1uy; 0uy; 1uy |]
+                                }
+                            ]
+                    }
+
+                let found =
+                    Validation.measure Objective.skeletonRecall [ 1.0 ] 2 network [ batch; batch ]
+
+                // 2 hits, 1 false positive, 1 miss per batch; the ignored voxel counts nowhere.
+                Expect.floatClose Accuracy.high found.PseudoDice.Head (4.0 / 6.0) "pseudo-Dice"
+                Expect.isTrue (Double.IsFinite found.Loss) "loss"
+                let none = Validation.measure Objective.skeletonRecall [ 1.0 ] 2 network []
+                Expect.isTrue (Double.IsNaN none.Loss && Double.IsNaN none.PseudoDice.Head) "no batch"
+            }
+
+            test "options and cases that cannot be trained on are refused" {
+                Toy.inFolder (fun folder ->
+                    let start options cases () =
+                        Trainer.run
+                            options
+                            configuration
+                            Toy.dataset
+                            folder
+                            None
+                            CancellationToken.None
+                            ignore
+                            cases
+                            []
+                        |> ignore
+
+                    Expect.throwsT<ArgumentException> (start options []) "no case"
+                    Expect.throwsT<ArgumentException> (start { options with Epochs = 0 } training) "no epoch"
+                    Expect.throwsT<ArgumentException> (start options [ Toy.rod 8 8 8 ]) "other channels")
+            }
+        ]
