@@ -24,7 +24,7 @@ let private configuration: Configuration =
     }
 
 let private example () : Checkpoint =
-    use _scope = torch.NewDisposeScope()
+    use _scope = Toy.scope ()
 
     let network = Network.create configuration.Architecture 1 2 (Seed.ofInt 1)
 
@@ -92,14 +92,14 @@ let tests =
             }
 
             test "a checkpoint makes its network" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
                 let checkpoint = example ()
                 let network = Checkpoint.network checkpoint |> Problem.orThrow
                 Expect.equal (Network.weights network) checkpoint.Weights "weights"
             }
 
             test "another shape is told by file, parameter, got and wanted" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
 
                 let checkpoint =
                     { example () with
@@ -118,7 +118,7 @@ let tests =
             }
 
             test "momentum of another shape is told" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
                 let checkpoint = example ()
                 let network = Network.create configuration.Architecture 2 2 (Seed.ofInt 1)
                 use optimizer = Optimizer.create Optimizer.standard network

@@ -211,7 +211,7 @@ let tests =
                         once () |> ignore
 
                     Expect.equal (Tensors.liveCount ()) before "live tensors"
-                    use _scope = torch.NewDisposeScope()
+                    use _scope = Toy.scope ()
                     let input = Tensors.ofArray [ 1L; 1L; 8L; 8L ] plane.Data
                     close got (Tensors.toArray<float32>(Network.evaluate network input)) "one tile"
                 }

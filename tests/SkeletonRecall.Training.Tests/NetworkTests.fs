@@ -93,7 +93,7 @@ let tests =
         "Network"
         [
             test "parameter counts are nnU-Net's" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
 
                 let count (architecture: Architecture) channels classes =
                     let network = Network.create architecture channels classes (Seed.ofInt 0)
@@ -109,7 +109,7 @@ let tests =
             }
 
             test "names and order are nnU-Net's" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
 
                 let names =
                     Network.create tiny 1 2 (Seed.ofInt 0) |> Network.parameters |> List.map fst
@@ -138,7 +138,7 @@ let tests =
             }
 
             test "heads come finest first, in the sizes that batches are made for" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
 
                 let check rank (size: int list) =
                     let architecture = architecture [ 2; 3; 4; 5 ] rank 1
@@ -156,7 +156,7 @@ let tests =
             }
 
             test "it computes what its building blocks compute" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
                 let network = Network.create tiny 2 3 (Seed.ofInt 1)
                 let input = random [ 2L; 2L; 16L; 24L ]
 
@@ -172,7 +172,7 @@ let tests =
             }
 
             test "evaluate is the finest head alone, without gradients" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
                 let network = Network.create tiny 1 2 (Seed.ofInt 1)
                 let input = random [ 1L; 1L; 16L; 16L ]
                 let finest = Network.evaluate network input
@@ -181,7 +181,7 @@ let tests =
             }
 
             test "all parameters get a gradient from all heads" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
                 let network = Network.create tiny 1 2 (Seed.ofInt 1)
                 let heads = network.Forward(random [ 1L; 1L; 16L; 16L ])
                 let total = heads |> List.map (fun head -> (head * head).mean()) |> List.reduce (+)
@@ -194,7 +194,7 @@ let tests =
             }
 
             test "weights depend on the seed alone" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
 
                 let weights (seed: int) =
                     Network.create tiny 1 2 (Seed.ofInt seed) |> Network.weights
@@ -206,7 +206,7 @@ let tests =
             }
 
             test "weights follow He's rule" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
                 let network = Network.create (architecture [ 32; 64 ] 2 1) 1 2 (Seed.ofInt 3)
 
                 let deviation (name: string) =
@@ -230,7 +230,7 @@ let tests =
                 use input = random [ 1L; 1L; 16L; 16L ]
 
                 let use' () =
-                    use _scope = torch.NewDisposeScope()
+                    use _scope = Toy.scope ()
                     (network.Forward input).Head.sum().backward()
                     Network.evaluate network input |> ignore
 
@@ -244,7 +244,7 @@ let tests =
             }
 
             test "stored weights go back, and misfits are named" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
                 let source = Network.create tiny 1 2 (Seed.ofInt 1)
                 let target = Network.create tiny 1 2 (Seed.ofInt 2)
                 let stored = Network.weights source

@@ -18,7 +18,7 @@ let private input () : Tensor =
     Tensors.ofArray [ 1L; 1L; 8L; 8L ] (Array.init 64 (fun index -> float32 (index * 37 % 11) / 5.0f))
 
 let private backward (scale: float) (network: Network) : unit =
-    use _scope = torch.NewDisposeScope()
+    use _scope = Toy.scope ()
     let logits = (network.Forward(input ())).Head
     ((logits * logits).mean() * scale.ToScalar()).backward()
 
@@ -29,7 +29,7 @@ let tests =
         "Optimizer"
         [
             test "it steps as torch's SGD with clipped gradients" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
 
                 for scale in [ 0.01; 100.0 ] do
                     let ours = Network.create architecture 1 2 (Seed.ofInt 1)
@@ -61,7 +61,7 @@ let tests =
             }
 
             test "momentum goes out and back in" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
                 let network = Network.create architecture 1 2 (Seed.ofInt 1)
                 use optimizer = Optimizer.create Optimizer.standard network
                 Expect.isEmpty (Optimizer.state optimizer) "none before a step"
@@ -84,7 +84,7 @@ let tests =
             }
 
             test "a gradient that is not finite changes nothing" {
-                use _scope = torch.NewDisposeScope()
+                use _scope = Toy.scope ()
                 let network = Network.create architecture 1 2 (Seed.ofInt 1)
                 use optimizer = Optimizer.create Optimizer.standard network
                 let before = Network.weights network
@@ -100,7 +100,7 @@ let tests =
                 use optimizer = Optimizer.create Optimizer.standard network
 
                 let once () =
-                    use _scope = torch.NewDisposeScope()
+                    use _scope = Toy.scope ()
                     Optimizer.clear optimizer
                     backward 1.0 network
                     Optimizer.step 0.01 optimizer |> ignore

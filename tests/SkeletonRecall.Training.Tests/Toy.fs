@@ -3,6 +3,7 @@ module SkeletonRecall.Tests.Toy
 
 open System
 open System.IO
+open TorchSharp
 open SkeletonRecall
 open SkeletonRecall.Training
 
@@ -91,3 +92,13 @@ let rod (depth: int) (height: int) (width: int) : Case =
         (CaseId.ofString "rod")
         (Image.create 2 extent (Array.append first second))
         (Some(Volume.create extent labels))
+
+/// A dispose scope for a test's tensors; the native library is loaded first.
+let scope () : IDisposable =
+    LibTorch.ensure ()
+    torch.NewDisposeScope()
+
+/// Torch on one thread, for results that must be equal bit for bit.
+let oneThread () : unit =
+    LibTorch.ensure ()
+    torch.set_num_threads 1

@@ -44,7 +44,7 @@ let private run
     (token: CancellationToken)
     (report: Progress -> unit)
     : Result<Checkpoint, Problem> =
-    torch.set_num_threads 1
+    Toy.oneThread ()
     Trainer.run options configuration Toy.dataset folder resume token report training validation
 
 let private path (folder: string) (name: string) : string = Path.Combine(folder, name)
@@ -302,7 +302,7 @@ let tests =
             }
 
             test "steps leave the number of live tensors as it was" {
-                torch.set_num_threads 1
+                Toy.oneThread ()
                 let network = Network.create configuration.Architecture 1 2 (Seed.ofInt 1)
                 use _module = network.Module
                 use optimizer = Optimizer.create Optimizer.standard network
@@ -347,8 +347,8 @@ let tests =
             }
 
             test "validation counts what is there" {
-                torch.set_num_threads 1
-                use _scope = torch.NewDisposeScope()
+                Toy.oneThread ()
+                use _scope = Toy.scope ()
                 let extent = Extent.plane 2 4
 
                 // A network that shouts its input: class 1 where the image is above 0.
