@@ -114,7 +114,11 @@ module internal PlansWriter =
 
         // The median size at the configuration's spacing.
         List.map3
-            (fun size raw target -> Math.Round(size * raw / target: float))
+            (fun size raw target ->
+                if raw = target then
+                    size
+                else
+                    Math.Round(size * raw / target: float))
             (List.skip (3 - rank) plans.MedianShape)
             (List.skip (3 - rank) plans.MedianSpacing)
             configuration.Spacing

@@ -1,0 +1,166 @@
+module SkeletonRecall.Tests.LoaderTests
+
+open System
+open System.Threading
+open Expecto
+open SkeletonRecall
+open SkeletonRecall.Training
+
+let private seed = Seed.ofInt 9
+
+let private options (workers: int) : LoaderOptions =
+    { Loader.standard with
+        Workers = workers
+        Ahead = 3
+    }
+
+/// The first numbers of the items' seeds, made more slowly the smaller they are, so that items get ready out of order.
+let private bits (seed: Seed) : uint64 =
+    let value = (Seed.rng seed).NextBits()
+    Thread.Sleep(int (value % 4UL))
+    value
+
+let private configuration: Configuration =
+    Planner.plane
+        { Planner.standard with
+            PatchSize = Some [ 32; 32 ]
+            BatchSize = Some 2
+            BaseFeatures = 4
+        }
+        2
+        [ ZScore ]
+        [ 1.0; 1.0 ]
+        [ 64.0; 64.0 ]
+        1e6
+
+let private cases =
+    lazy (Array.init 3 (fun number -> Sampler.prepare None (Toy.vessels 64 number)))
+
+let private batchOptions: BatchOptions =
+    {
+        Tube = Some Tube.standard
+        SkeletonOnAllHeads = true
+        HeadExtents = Batch.headExtents configuration.Architecture.Strides (Extent.ofShape configuration.PatchSize)
+        Ignore = None
+    }
+
+[<Tests>]
+let tests =
+    testList
+        "Loader"
+        [
+            for workers in [ 0; 1; 3 ] do
+                test $"%d{workers} workers hand items out in order, each by its own seed" {
+                    use loader = Loader.create (options workers) bits seed
+                    let got = List.init 20 (fun _ -> Loader.next loader)
+                    Expect.equal got (List.init 20 (fun i -> bits (Seed.child i seed))) "items"
+                }
+
+                test $"a resumed loader goes on with the item it is told to (%d{workers} workers)" {
+                    use loader = Loader.create { options workers with First = 7 } bits seed
+                    Expect.equal (Loader.next loader) (bits (Seed.child 7 seed)) "item 7"
+                    Expect.equal (Loader.next loader) (bits (Seed.child 8 seed)) "item 8"
+                }
+
+                test $"a failure surfaces at its item, with its cause, and stays (%d{workers} workers)" {
+                    let third = Seed.child 2 seed
+
+                    let make (item: Seed) =
+                        if item = third then
+                            raise (NotSupportedException "no third item")
+                        else
+                            bits item
+
+                    use loader = Loader.create (options workers) make seed
+                    Expect.equal (Loader.next loader) (bits (Seed.child 0 seed)) "first"
+                    Loader.next loader |> ignore
+
+                    for _ in 1..2 do
+                        let error =
+                            try
+                                Loader.next loader |> ignore
+                                None
+                            with :? InvalidOperationException as error ->
+                                Some error
+
+                        let error = Expect.wantSome error "an exception"
+                        Expect.stringContains error.Message "item 2" "which item"
+                        Expect.stringContains error.Message "no third item" "what happened"
+                        Expect.isTrue (error.InnerException :? NotSupportedException) "the cause"
+                }
+
+                test $"a disposed loader gives nothing (%d{workers} workers)" {
+                    let loader = Loader.create (options workers) bits seed
+                    (loader :> IDisposable).Dispose()
+                    (loader :> IDisposable).Dispose()
+
+                    Expect.throwsT<ObjectDisposedException> (fun () -> Loader.next loader |> ignore) "disposed"
+                }
+
+            test "no more items are made than may wait" {
+                let mutable made = 0
+
+                let make (item: Seed) =
+                    Interlocked.Increment &made |> ignore
+                    item
+
+                let loader = Loader.create (options 2) make seed
+                Loader.next loader |> ignore
+                Thread.Sleep 30
+                (loader :> IDisposable).Dispose()
+                Expect.isLessThanOrEqual made 4 "one taken and three ahead"
+            }
+
+            test "impossible numbers are refused" {
+                for wrong in
+                    [
+                        { Loader.standard with Workers = -1 }
+                        { Loader.standard with Ahead = 0 }
+                        { Loader.standard with First = -1 }
+                    ] do
+                    Expect.throwsT<ArgumentException> (fun () -> Loader.create wrong bits seed |> ignore) "refused"
+            }
+
+            test "batches do not depend on the number of workers" {
+                let source =
+                    Loader.training Augment.options 0.33 batchOptions configuration cases.Value
+
+                let take (workers: int) =
+                    use loader = Loader.batches (options workers) source seed
+                    List.init 6 (fun _ -> Loader.next loader)
+
+                let one = take 1
+                Expect.equal (take 3) one "1 and 3 workers"
+                Expect.equal (take 0) one "1 worker and none"
+                Expect.equal (List.distinct one).Length 6 "all different"
+            }
+
+            test "training batches have the configuration's sizes and show foreground" {
+                let source =
+                    Loader.training Augment.options 0.33 batchOptions configuration cases.Value
+
+                Expect.equal source.InitialSize [ 37; 37 ] "initial size"
+                let batch = Loader.draw source (Seed.ofInt 3)
+                Expect.equal (batch.Size, batch.Extent) (2, Extent.plane 32 32) "size"
+                Expect.equal (batch.Heads |> List.map (fun head -> head.Extent)) batchOptions.HeadExtents "heads"
+                let second = batch.Heads.Head.Labels[1024..]
+                Expect.exists second (fun label -> label > 0s) "the last patch shows foreground"
+            }
+
+            test "validation batches are cut at their final size, unchanged" {
+                let source = Loader.validation 0.33 batchOptions configuration cases.Value
+                Expect.equal source.InitialSize [ 32; 32 ] "initial size"
+                let batch = Loader.draw source (Seed.ofInt 4)
+
+                let values =
+                    cases.Value |> Array.collect (fun case -> case.Case.Image.Data) |> Set.ofArray
+
+                Expect.all batch.Images (fun value -> value = 0f || values.Contains value) "values of the cases"
+            }
+
+            test "no cases are refused" {
+                Expect.throwsT<ArgumentException>
+                    (fun () -> Loader.validation 0.33 batchOptions configuration [||] |> ignore)
+                    "refused"
+            }
+        ]

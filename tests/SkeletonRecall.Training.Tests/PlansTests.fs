@@ -1,0 +1,217 @@
+module SkeletonRecall.Tests.PlansTests
+
+open System.IO
+open System.Text.Json
+open Expecto
+open SkeletonRecall
+open SkeletonRecall.Training
+
+let private plane: Plans =
+    Planner.plan2d
+        { Planner.standard with
+            BaseFeatures = 4
+        }
+        Toy.dataset
+        [ Extent.plane 64 51; Extent.plane 64 48 ]
+    |> Problem.orThrow
+
+/// The same with a volume's configuration.
+let private both: Plans =
+    let space: Configuration =
+        {
+            PatchSize = [ 16; 32; 32 ]
+            BatchSize = 2
+            Spacing = [ 1.5; 0.25; 0.3 ]
+            Normalization = [ NoNormalization; RescaleTo01; RgbTo01 ]
+            BatchDice = false
+            Architecture =
+                {
+                    FeaturesPerStage = [ 4; 8 ]
+                    KernelSizes = [ [ 1; 3; 3 ]; [ 3; 3; 3 ] ]
+                    Strides = [ [ 1; 1; 1 ]; [ 1; 2; 2 ] ]
+                    ConvsPerStage = [ 2; 1 ]
+                    ConvsPerStageDecoder = [ 2 ]
+                }
+        }
+
+    { plane with
+        MedianSpacing = [ 1.5; 0.25; 0.3 ]
+        MedianShape = [ 20.0; 60.0; 70.0 ]
+        Configurations = plane.Configurations |> Map.add "3d_fullres" space
+    }
+
+let private parse (json: string) : Plans =
+    Plans.parse "plans.json" json |> Problem.orThrow
+
+let private shared (parts: string list) : Plans =
+    Golden.sharedPath parts |> File.ReadAllText |> parse
+
+let private message (result: Result<'T, Problem>) : string =
+    match result with
+    | Ok _ -> failtest "a problem is wanted"
+    | Error problem -> Problem.message problem
+
+[<Tests>]
+let tests =
+    testList
+        "Plans"
+        [
+            test "what is printed is read back" {
+                Expect.equal (parse (Plans.print both)) both "plans of a plane and a volume"
+                // 49.5 columns are cut off in the file, as nnU-Net does.
+                let read = parse (Plans.print plane)
+                Expect.equal read.Configurations plane.Configurations "configurations"
+                Expect.equal read.MedianShape [ 1.0; 64.0; 49.0 ] "median shape"
+            }
+
+            test "the keys are nnU-Net's, in its order" {
+                use document = JsonDocument.Parse(Plans.print plane)
+
+                let keys (element: JsonElement) =
+                    [ for entry in element.EnumerateObject() -> entry.Name ]
+
+                let root = document.RootElement
+
+                Expect.equal
+                    (keys root)
+                    [
+                        "dataset_name"
+                        "plans_name"
+                        "original_median_spacing_after_transp"
+                        "original_median_shape_after_transp"
+                        "image_reader_writer"
+                        "transpose_forward"
+                        "transpose_backward"
+                        "configurations"
+                        "experiment_planner_used"
+                        "label_manager"
+                        "foreground_intensity_properties_per_channel"
+                    ]
+                    "top"
+
+                let configuration = root.GetProperty("configurations").GetProperty "2d"
+
+                Expect.equal
+                    (keys configuration)
+                    [
+                        "data_identifier"
+                        "preprocessor_name"
+                        "batch_size"
+                        "patch_size"
+                        "median_image_size_in_voxels"
+                        "spacing"
+                        "normalization_schemes"
+                        "use_mask_for_norm"
+                        "resampling_fn_data"
+                        "resampling_fn_seg"
+                        "resampling_fn_data_kwargs"
+                        "resampling_fn_seg_kwargs"
+                        "resampling_fn_probabilities"
+                        "resampling_fn_probabilities_kwargs"
+                        "architecture"
+                        "batch_dice"
+                    ]
+                    "configuration"
+
+                let median = configuration.GetProperty "median_image_size_in_voxels"
+                Expect.equal (median[1].GetRawText()) "49.5" "median columns"
+                Expect.equal ((configuration.GetProperty "spacing")[0].GetRawText()) "1.0" "floats look like Python's"
+            }
+
+            test "plans of nnU-Net's for planes are read" {
+                let plans =
+                    shared [ "data"; "expected"; "nnunet_checkpoint"; "plain2d"; "plans.json" ]
+
+                let configuration = plans.Configurations["2d"]
+                Expect.equal configuration.PatchSize [ 32; 48 ] "patch"
+                Expect.equal configuration.Normalization [ ZScore; ZScore; ZScore ] "normalization"
+                Expect.equal configuration.Architecture.FeaturesPerStage [ 8; 16; 32; 32 ] "features"
+                Expect.equal configuration.Architecture.ConvsPerStageDecoder [ 2; 2; 2 ] "decoder"
+                Expect.equal plans.MedianShape [ 1.0; 32.0; 48.0 ] "median shape"
+                Expect.equal (parse (Plans.print plans)) plans "printed and read back"
+            }
+
+            test "plans of Skeleton Recall's for volumes are read, and the cascade is named as not served" {
+                let plans =
+                    shared [ "data"; "nnunet-json"; "topcow_mra_skeletonrecall"; "plans.json" ]
+
+                Expect.equal
+                    (plans.Configurations |> Map.keys |> List.ofSeq)
+                    [ "2d"; "3d_fullres"; "3d_lowres" ]
+                    "served"
+
+                Expect.equal plans.Configurations["3d_fullres"].PatchSize [ 64; 192; 160 ] "patch"
+
+                let problem = plans |> Plans.configuration "3d_cascade_fullres" |> message
+                Expect.stringContains problem "cascade" "the reason"
+                Expect.stringContains (plans |> Plans.configuration "5d" |> message) "3d_lowres" "what there is"
+            }
+
+            test "plans in the spelling before nnU-Net 2.4 are read" {
+                let plans = shared [ "data"; "nnunet-json"; "topcow_mr_fmusio"; "plans.json" ]
+                let configuration = plans |> Plans.configuration "3d_fullres" |> Problem.orThrow
+                Expect.equal configuration.PatchSize [ 64; 160; 192 ] "patch"
+                Expect.equal configuration.Architecture.FeaturesPerStage.Head 32 "features"
+            }
+
+            test "other networks, schemes and masks are named as not served" {
+                let reason (parts: string list) (name: string) = (shared parts).NotServed[name]
+
+                Expect.stringContains
+                    (reason [ "data"; "expected"; "nnunet_checkpoint"; "resenc3d"; "plans.json" ] "3d_fullres")
+                    "ResidualEncoderUNet"
+                    "residual encoder"
+
+                let ct = reason [ "data"; "nnunet-json"; "spine_bigboolean"; "plans.json" ] "2d"
+                Expect.stringContains ct "CTNormalization" "scheme"
+                let masked = reason [ "data"; "nnunet-json"; "liver_timdehaan1"; "plans.json" ] "2d"
+                Expect.stringContains masked "use_mask_for_norm" "mask"
+            }
+
+            test "configurations inherit, and not from themselves" {
+                let json =
+                    (Plans.print plane)
+                        .Replace(
+                            "\"configurations\": {",
+                            """"configurations": {
+                                "small": { "inherits_from": "2d", "batch_size": 5 },
+                                "smaller": { "inherits_from": "small", "patch_size": [32, 32] },
+                                "lost": { "inherits_from": "3d" },
+                                "circle": { "inherits_from": "loop" }, "loop": { "inherits_from": "circle" },"""
+                        )
+
+                let plans = parse json
+                let parent = plans.Configurations["2d"]
+
+                Expect.equal
+                    plans.Configurations["smaller"]
+                    { parent with
+                        BatchSize = 5
+                        PatchSize = [ 32; 32 ]
+                    }
+                    "through two steps"
+
+                Expect.stringContains plans.NotServed["lost"] "3d" "a parent that is not there"
+                Expect.stringContains plans.NotServed["circle"] "itself" "a circle"
+            }
+
+            test "files that are no plans are problems that name them" {
+                for json, wanted in
+                    [
+                        "{", "not valid JSON"
+                        "[]", "configurations"
+                        "{}", "configurations"
+                        """{"configurations": {}}""", "dataset_name"
+                    ] do
+                    let problem = Plans.parse "some/plans.json" json |> message
+                    Expect.stringContains problem "some/plans.json" "file"
+                    Expect.stringContains problem wanted "reason"
+            }
+
+            test "lists that do not fit each other are not served" {
+                let broken =
+                    (Plans.print plane).Replace("\"n_conv_per_stage_decoder\": [", "\"n_conv_per_stage_decoder\": [1,")
+
+                Expect.stringContains (parse broken).NotServed["2d"] "one entry per stage" "reason"
+            }
+        ]
