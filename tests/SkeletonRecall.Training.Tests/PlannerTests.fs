@@ -99,9 +99,9 @@ let tests =
 
                 Expect.equal configuration.PatchSize [ 112; 128 ] "patch, padded"
                 Expect.equal configuration.BatchSize 3 "batch"
-                Expect.equal configuration.Architecture.FeaturesPerStage [ 8; 16; 20; 20; 20; 20 ] "features"
-                Expect.equal configuration.Architecture.ConvsPerStage [ 1; 1; 1; 1; 1; 1 ] "encoder"
-                Expect.equal configuration.Architecture.ConvsPerStageDecoder [ 1; 1; 1; 1; 1 ] "decoder"
+                Expect.equal configuration.Architecture.FeaturesPerStage [ 8; 16; 20; 20; 20 ] "features"
+                Expect.equal configuration.Architecture.ConvsPerStage [ 1; 1; 1; 1; 1 ] "encoder"
+                Expect.equal configuration.Architecture.ConvsPerStageDecoder [ 1; 1; 1; 1 ] "decoder"
             }
 
             test "channel names choose their scheme" {

@@ -115,7 +115,8 @@ let tests =
 
                 let median = configuration.GetProperty "median_image_size_in_voxels"
                 Expect.equal (median[1].GetRawText()) "49.5" "median columns"
-                Expect.equal ((configuration.GetProperty "spacing")[0].GetRawText()) "1.0" "floats look like Python's"
+                let spacing = configuration.GetProperty "spacing"
+                Expect.equal (spacing[0].GetRawText()) "1.0" "floats look like Python's"
             }
 
             test "plans of nnU-Net's for planes are read" {

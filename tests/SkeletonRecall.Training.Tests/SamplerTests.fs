@@ -76,7 +76,7 @@ let tests =
                     Sampler.prepare None (caseOf (Extent.plane 10 10) (fun i -> if i = 99 then 1s else 0s))
 
                 let patch = Sampler.cut [ 4; 4 ] [ 4; 4 ] true (rng 1) prepared
-                Expect.equal patch.Labels.Data[..4] [| 0s; 0s; -1s; -1s; 0s |] "begins at 7, 7"
+                Expect.equal patch.Labels.Data[..4] [| 0s; 0s; 0s; -1s; 0s |] "begins at 7, 7"
             }
 
             test "each class has the same chance, however large" {
