@@ -54,7 +54,7 @@ module LibTorch =
         |> Option.filter (fun value -> value <> "")
 
     let private home: string =
-        Environment.GetFolderPath Environment.SpecialFolder.UserProfile
+        Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify)
 
     let private parent (levels: int) (path: string) : string =
         Path.GetFullPath(Path.Combine(path, Path.Combine(Array.create levels "..")))
@@ -142,7 +142,13 @@ module LibTorch =
 
     let private cacheFolder (content: byte[]) : string =
         let root =
-            variable "XDG_CACHE_HOME" |> Option.defaultValue (Path.Combine(home, ".cache"))
+            variable "XDG_CACHE_HOME"
+            |> Option.filter Path.IsPathRooted
+            |> Option.defaultValue (Path.Combine(home, ".cache"))
+
+        // Without a home the path is relative; the program's folder of the day is no place for a cache.
+        if not (Path.IsPathRooted root) then
+            raise (IOException "there is no home folder")
 
         let hash = Convert.ToHexStringLower(SHA256.HashData content).Substring(0, 16)
         Path.Combine(root, "skeleton-recall", "native", hash)
@@ -184,7 +190,7 @@ module LibTorch =
                     LibTorchState.Repaired(wrapper, loadFromMemory content)
                 with error ->
                     fail
-                        $"TorchSharp's native library needs a repaired copy on this system, which can be kept neither in %s{cacheFolder content} nor in memory (%s{error.Message}); set XDG_CACHE_HOME to a folder that can be written to."
+                        $"TorchSharp's native library needs a repaired copy on this system, which can be kept neither in the cache folder nor in memory (%s{error.Message}); set XDG_CACHE_HOME to a folder that can be written to."
 
     let private loadFrom (libtorch: string) (wrapper: string) : LibTorchState =
         // In the order of their dependence and by full path: the system's own libtorch must never be taken for ours.
