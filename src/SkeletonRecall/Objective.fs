@@ -122,16 +122,61 @@ module Objective =
         objective.Terms
         |> List.exists (fun term -> Term.isRecall term && term.Weight > 0.0)
 
-    /// The weighted sum of an objective's terms on one head. Terms of weight 0 are not evaluated.
-    let private termsLoss (terms: Term list) (logits: Tensor) (target: Target) : Tensor =
+    /// The sum of terms as losses of their own, added up. Terms of weight 0 are not evaluated.
+    let private plainLoss (terms: Term list) (logits: Tensor) (target: Target) : Tensor =
         let losses =
-            terms
-            |> List.filter (fun term -> term.Weight > 0.0)
-            |> List.map (fun term -> Loss.weighted term.Weight (Term.loss term))
+            terms |> List.map (fun term -> Loss.weighted term.Weight (Term.loss term))
 
         Loss.sum losses logits target
 
+    /// The terms as one fused function, if it knows them: two or three different losses without label smoothing.
+    let private fuse (terms: Term list) : FusedTerms option =
+        let none =
+            {
+                CrossEntropy = 0.0
+                DiceWeight = 0.0
+                Dice = SoftDice.standard
+                RecallWeight = 0.0
+                Recall = SoftRecall.standard
+            }
+
+        let add (fused: FusedTerms option) (term: Term) : FusedTerms option =
+            match fused, term.Component with
+            | Some fused, Component.CrossEntropy options when fused.CrossEntropy = 0.0 && options.LabelSmoothing = 0.0 ->
+                Some
+                    { fused with
+                        CrossEntropy = term.Weight
+                    }
+            | Some fused, Component.SoftDice options when fused.DiceWeight = 0.0 ->
+                Some
+                    { fused with
+                        DiceWeight = term.Weight
+                        Dice = options
+                    }
+            | Some fused, Component.SkeletonRecall options when fused.RecallWeight = 0.0 ->
+                Some
+                    { fused with
+                        RecallWeight = term.Weight
+                        Recall = options
+                    }
+            | _ -> None
+
+        if terms.Length < 2 then
+            None
+        else
+            List.fold add (Some none) terms
+
+    /// The weighted sum of terms on one head, fused where that gives the same result at less cost.
+    let private termsLoss (terms: Term list) (logits: Tensor) (target: Target) : Tensor =
+        let terms = terms |> List.filter (fun term -> term.Weight > 0.0)
+
+        match fuse terms with
+        | Some fused when FusedLoss.serves logits -> FusedLoss.loss fused logits target
+        | _ -> plainLoss terms logits target
+
     /// The weighted sum of the objective's terms on one head: logits (B, C, spatial...) and target to a scalar.
+    /// On the CPU, cross-entropy, Dice and recall are computed together in a fused form, which can be differentiated
+    /// once; a sum that is to be differentiated twice is `Loss.sum` of the terms' losses.
     /// Throws ArgumentException as the terms' losses do.
     let headLoss (objective: Objective) (logits: Tensor) (target: Target) : Tensor =
         requireTerms objective

@@ -202,6 +202,16 @@ let tests =
             LossRecords.tests "compound" (fun record ->
                 LossRecords.single (Objective.headLoss (objectiveOf RecallAtFull record)))
 
+            testList
+                "term by term"
+                [
+                    LossRecords.tests "compound" (fun record ->
+                        components record
+                        |> List.map (fun term -> Loss.weighted term.Weight (Term.loss term))
+                        |> Loss.sum
+                        |> LossRecords.single)
+                ]
+
             LossRecords.tests "deep_supervision" (fun record ->
                 let supervision = if isTruncated record then FullResolution else AllHeads
                 Objective.loss (objectiveOf supervision record) (headWeights record))

@@ -1,0 +1,249 @@
+module SkeletonRecall.Tests.FusedLossTests
+
+open TorchSharp
+open Expecto
+open FsCheck
+open FsCheck.FSharp
+open SkeletonRecall
+
+/// A case to compute both ways.
+type private Case =
+    {
+        Terms: FusedTerms
+        Batch: int
+        Classes: int
+        Shape: int list
+        Seed: int
+        Masked: bool
+        Tube: bool
+        Scale: float
+    }
+
+let private plain (terms: FusedTerms) : Loss =
+    Loss.sum
+        [
+            Loss.weighted terms.CrossEntropy (CrossEntropy.loss CrossEntropy.standard)
+            Loss.weighted terms.DiceWeight (SoftDice.loss terms.Dice)
+            Loss.weighted terms.RecallWeight (SoftRecall.loss terms.Recall)
+        ]
+
+let private paper: FusedTerms =
+    {
+        CrossEntropy = 1.0
+        DiceWeight = 1.0
+        Dice = SoftDice.standard
+        RecallWeight = 1.0
+        Recall = SoftRecall.standard
+    }
+
+let private inputs (case: Case) (kind: torch.ScalarType) : Tensor * Target =
+    let random = System.Random case.Seed
+    let voxels = List.fold (*) 1 case.Shape
+
+    let shape (channels: int) =
+        int64 case.Batch :: int64 channels :: List.map int64 case.Shape
+
+    let logits =
+        Array.init (case.Batch * case.Classes * voxels) (fun _ -> case.Scale * (random.NextDouble() * 2.0 - 1.0))
+        |> Tensors.ofDoubles (shape case.Classes)
+
+    let labels =
+        Array.init (case.Batch * voxels) (fun _ -> int16 (random.Next case.Classes))
+
+    let tube =
+        labels
+        |> Array.map (fun label -> if case.Tube && random.Next 4 = 0 then label else 0s)
+
+    let target =
+        Target.ofClasses (Tensors.ofInt16 (shape 1) labels)
+        |> Target.withSkeleton (Tensors.ofInt16 (shape 1) tube)
+
+    let counts =
+        Array.init (case.Batch * voxels) (fun _ -> if random.Next 3 = 0 then 0uy else 1uy)
+
+    logits.``to`` kind,
+    (if case.Masked then
+         target |> Target.withValid (Tensors.ofBytes (shape 1) counts)
+     else
+         target)
+
+let private agrees (case: Case) : unit =
+    use _scope = Tensors.scope ()
+
+    for kind, valueTolerance, gradientTolerance in [ torch.float64, 1e-12, 1e-12; torch.float32, 1e-5, 1e-6 ] do
+        let logits, target = inputs case kind
+        Expect.isTrue (FusedLoss.serves logits) "served"
+
+        let value, gradient =
+            LossSamples.differentiate (FusedLoss.loss case.Terms) logits target
+
+        let exact, exactGradient =
+            LossSamples.differentiate (plain case.Terms) logits target
+
+        Expect.isLessThanOrEqual (abs (value - exact)) (valueTolerance * max 1.0 (abs exact)) $"value, %A{case}"
+        let largest = exactGradient |> Array.map abs |> Array.max
+
+        let difference =
+            Array.map2 (fun got wanted -> abs (got - wanted)) gradient exactGradient
+            |> Array.max
+
+        Expect.isLessThanOrEqual difference (gradientTolerance * largest + 1e-300) $"gradient, %A{case}"
+
+/// Any case that the fused form serves.
+type private Cases =
+    static member Case() : Arbitrary<Case> =
+        let flag = Gen.elements [ false; true ]
+        let weight = Gen.elements [ 0.0; 0.5; 1.0; 3.0 ]
+
+        gen {
+            let! crossEntropy = weight
+            let! dice = weight
+            let! recall = weight
+            let! diceBatch = flag
+            let! recallBatch = flag
+            let! background = flag
+            let! smooth = Gen.elements [ 1e-5; 1.0; 0.0 ]
+            let! batch = Gen.choose (1, 3)
+            let! classes = Gen.choose (2, 6)
+
+            let! shape =
+                Gen.elements
+                    [
+                        [ 1 ]
+                        [ 5; 7 ]
+                        [ 16; 16 ]
+                        [ 33; 31 ]
+                        [ 3; 5; 7 ]
+                        [ 8; 8; 8 ]
+                        [ 150; 120 ]
+                    ]
+
+            let! seed = Gen.choose (0, 1000000)
+            let! masked = flag
+            let! tube = flag
+            let! scale = Gen.elements [ 1.0; 5.0; 30.0 ]
+
+            return
+                {
+                    Terms =
+                        {
+                            CrossEntropy = crossEntropy
+                            DiceWeight = dice
+                            Dice =
+                                {
+                                    BatchDice = diceBatch
+                                    Background = background
+                                    Smooth = smooth
+                                }
+                            RecallWeight = recall
+                            Recall =
+                                {
+                                    BatchDice = recallBatch
+                                    Smooth = max smooth 1e-5
+                                }
+                        }
+                    Batch = batch
+                    Classes = classes
+                    Shape = shape
+                    Seed = seed
+                    Masked = masked
+                    Tube = tube
+                    Scale = scale
+                }
+        }
+        |> Arb.fromGen
+
+let private cases =
+    { FsCheckConfig.defaultConfig with
+        maxTest = 150
+        arbitrary = [ typeof<Cases> ]
+    }
+
+[<Tests>]
+let tests =
+    testList
+        "FusedLoss"
+        [
+            testPropertyWithConfig cases "it agrees with the sum of the losses" agrees
+
+            testCase "many classes" (fun () ->
+                agrees
+                    {
+                        Terms = paper
+                        Batch = 2
+                        Classes = 40
+                        Shape = [ 30; 30 ]
+                        Seed = 3
+                        Masked = true
+                        Tube = true
+                        Scale = 4.0
+                    })
+
+            testCase "the number of threads changes nothing" (fun () ->
+                use _scope = Tensors.scope ()
+
+                let case =
+                    {
+                        Terms = paper
+                        Batch = 2
+                        Classes = 3
+                        Shape = [ 300; 200 ]
+                        Seed = 5
+                        Masked = true
+                        Tube = true
+                        Scale = 4.0
+                    }
+
+                let logits, target = inputs case torch.float32
+                let first = LossSamples.differentiate (FusedLoss.loss paper) logits target
+
+                for _ in 1..5 do
+                    Expect.equal (LossSamples.differentiate (FusedLoss.loss paper) logits target) first "bits")
+
+            testCase "the value's gradient can be scaled and taken again over a kept graph" (fun () ->
+                use _scope = Tensors.scope ()
+                let variable = (LossSamples.logits ()).requires_grad_ true
+
+                let value =
+                    (FusedLoss.loss paper variable (LossSamples.target ())) * Scalar.op_Implicit 3.0
+
+                let once =
+                    (torch.autograd.grad ([| value |], [| variable |], retain_graph = true))[0]
+
+                let again =
+                    (torch.autograd.grad ([| value |], [| variable |], retain_graph = true))[0]
+
+                let _, single =
+                    LossSamples.differentiate (FusedLoss.loss paper) variable (LossSamples.target ())
+
+                Expect.equal (Tensors.toArray<float> again) (Tensors.toArray<float> once) "twice the same"
+
+                for got, wanted in Array.zip (Tensors.toArray<float> once) single do
+                    Expect.isLessThan (abs (got - 3.0 * wanted)) 1e-15 "three times")
+
+            testCase "the gradient's gradient is refused" (fun () ->
+                use _scope = Tensors.scope ()
+                let variable = (LossSamples.logits ()).requires_grad_ true
+                let value = FusedLoss.loss paper variable (LossSamples.target ())
+
+                let gradient =
+                    (torch.autograd.grad ([| value |], [| variable |], create_graph = true))[0]
+
+                Expect.throws (fun () -> (gradient * gradient).sum().backward()) "second derivative")
+
+            testCase "no gradient is made where none is wanted" (fun () ->
+                use _scope = Tensors.scope ()
+                let value = FusedLoss.loss paper (LossSamples.logits ()) (LossSamples.target ())
+                Expect.isFalse value.requires_grad "without variable"
+                use _noGradient = torch.no_grad ()
+                let variable = (LossSamples.logits ()).requires_grad_ true
+                Expect.isFalse (FusedLoss.loss paper variable (LossSamples.target ())).requires_grad "no_grad")
+
+            testCase "integer logits and logits elsewhere are not served" (fun () ->
+                use _scope = Tensors.scope ()
+                Expect.isFalse (FusedLoss.serves (torch.zeros (1L, 2L, 3L, dtype = torch.int32))) "integers"
+                Expect.isFalse (FusedLoss.serves (torch.zeros (1L, 2L, 0L))) "nothing"
+                Expect.isFalse (FusedLoss.serves (torch.zeros (1L, 2L, 3L, device = torch.META))) "elsewhere")
+
+            LossSamples.lawsOf (FusedLoss.loss paper)
+        ]
