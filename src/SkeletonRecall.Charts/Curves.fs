@@ -58,7 +58,7 @@ module Curves =
             x = List.map fst points,
             y = List.map snd points,
             Name = string (WebUtility.HtmlEncode name),
-            ShowMarkers = (List.length (List.filter isFinite points) <= 30),
+            ShowMarkers = (List.length (List.filter isFinite points) <= 3),
             LineColor = Color.fromHex (colour index),
             LineDash = dash,
             LineWidth = 2.0,
@@ -87,30 +87,34 @@ module Curves =
             Margin = Margin.init (Left = 48, Right = 12, Top = 12, Bottom = 44)
         )
 
+    /// None when no line has a value.
     let private curve
         (title: string)
         (caption: string)
         (yTitle: string)
         (lines: (StyleParam.DrawingStyle * int * string * (float * float) list) list)
-        : Curve =
-        {
-            Title = title
-            Caption = caption
-            Description =
-                lines
-                |> List.map (fun (_, _, name, points) -> describe name points)
-                |> String.concat " "
-            Chart =
-                lines
-                |> List.map (fun (dash, index, name, points) -> line dash index name points)
-                |> Chart.combine
-                |> layout yTitle
-        }
+        : Curve option =
+        match lines |> List.filter (fun (_, _, _, points) -> List.exists isFinite points) with
+        | [] -> None
+        | lines ->
+            Some
+                {
+                    Title = title
+                    Caption = caption
+                    Description =
+                        lines
+                        |> List.map (fun (_, _, name, points) -> describe name points)
+                        |> String.concat " "
+                    Chart =
+                        lines
+                        |> List.map (fun (dash, index, name, points) -> line dash index name points)
+                        |> Chart.combine
+                        |> layout yTitle
+                }
 
-    let private hasValue (_, _, _, points: (float * float) list) : bool = List.exists isFinite points
-
-    /// Training loss (solid) and validation loss (dashed) of each run. A run without validation has the first alone.
-    let loss (runs: Run list) : Curve =
+    /// Training loss (solid) and validation loss (dashed) of each run. A run without validation has the first alone; None
+    /// without any value.
+    let loss (runs: Run list) : Curve option =
         let lines (index: int) (run: Run) =
             [
                 StyleParam.DrawingStyle.Solid, index, $"%s{run.Name}, training", points _.TrainLoss run
@@ -120,15 +124,13 @@ module Curves =
         runs
         |> List.mapi lines
         |> List.concat
-        |> List.filter hasValue
         |> curve "Loss" "Solid: training. Dashed: validation." "loss"
 
-    /// Mean pseudo Dice of the foreground classes on validation patches.
-    let pseudoDice (runs: Run list) : Curve =
+    /// Mean pseudo Dice of the foreground classes on validation patches; None without any value.
+    let pseudoDice (runs: Run list) : Curve option =
         runs
         |> List.mapi (fun index run -> StyleParam.DrawingStyle.Solid, index, run.Name, points EpochReport.meanDice run)
-        |> List.filter hasValue
-        |> curve "Pseudo Dice" "Validation patches of an epoch taken together, mean over classes." "Dice"
+        |> curve "Pseudo Dice" "Validation patches, mean over classes." "Dice"
 
     /// One chart per loss term, in order of first appearance; a run without the term is not drawn in it.
     let terms (runs: Run list) : Curve list =
@@ -141,16 +143,14 @@ module Curves =
         |> List.collect _.History
         |> List.collect (fun report -> List.map fst report.Terms)
         |> List.distinct
-        |> List.map (fun term ->
+        |> List.choose (fun term ->
             runs
             |> List.mapi (fun index run -> StyleParam.DrawingStyle.Solid, index, run.Name, points (value term) run)
-            |> List.filter hasValue
             |> curve $"Term: %s{term}" "Validation, finest head, before weighting." "value")
 
     /// All charts that have something to show: loss, pseudo Dice, then each term.
     let all (runs: Run list) : Curve list =
-        loss runs :: pseudoDice runs :: terms runs
-        |> List.filter (fun curve -> curve.Description <> "")
+        List.choose id [ loss runs; pseudoDice runs ] @ terms runs
 
     /// The chart as plotly.js takes it: JSON of `data` and `layout`. Safe inside a script element: `<` is escaped.
     let json (chart: GenericChart) : string =

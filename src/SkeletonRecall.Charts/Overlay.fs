@@ -93,15 +93,15 @@ module Overlay =
         | Ground -> struct (0uy, 0uy, 0uy, 0uy)
         | PredictedArea -> struct (86uy, 180uy, 233uy, 80uy)
         | FoundCentreline -> struct (86uy, 180uy, 233uy, 255uy)
-        | MissedCentreline -> struct (232uy, 80uy, 0uy, 255uy)
+        | MissedCentreline -> struct (255uy, 88uy, 8uy, 255uy)
         | InventedCentreline -> struct (255uy, 232uy, 40uy, 255uy)
 
     let private requirePlane (name: string) (extent: Extent) : unit =
         if extent.Rank <> 2 then
             invalidArg name $"A picture shows a plane; the extent is %O{extent}."
 
-    /// Missed and invented lines grown by one pixel to each side, so that they survive when a large picture is shown
-    /// smaller than it is. They grow over everything but other centreline.
+    /// Missed and invented lines grown by one pixel to each side, so that they catch the eye, and survive when a large
+    /// picture is shown smaller than it is. They grow over everything but other centreline.
     let thicken (classes: Volume<PixelClass>) : Volume<PixelClass> =
         let grown (wanted: PixelClass) =
             (classes

@@ -77,8 +77,8 @@ module internal Pictures =
             [ _class "legend" ]
             [
                 key "" FoundCentreline "centreline found"
-                key "" MissedCentreline "centreline missed (true, not predicted)"
-                key "" InventedCentreline "centreline invented (predicted, not true)"
+                key "" MissedCentreline "missed: true, not predicted"
+                key "" InventedCentreline "invented: predicted, not true"
                 key "area" PredictedArea "predicted area"
                 li [] [ label [] [ input [ _type "checkbox"; _id "bare" ]; str "image alone" ] ]
             ]
@@ -101,7 +101,7 @@ module internal Pictures =
 
         let words = $"%s{missed}, invented %s{Numeral.count counts.Invented} px"
         let extent = classes.Extent
-        // A picture that is wider than its place is shown smaller than it is: lines of one pixel would get holes.
+        // A picture that is wider than its place is shown smaller than it is: without smoothing, lines would get holes.
         let large = extent.Width > 512
 
         figure
@@ -117,7 +117,7 @@ module internal Pictures =
                     [
                         img
                             [
-                                _src (dataUri (Overlay.paint (if large then Overlay.thicken classes else classes)))
+                                _src (dataUri (Overlay.paint (Overlay.thicken classes)))
                                 _alt $"%s{overlay.Case}, %s{overlay.Run}: centreline %s{words}."
                                 _width (Numeral.count extent.Width)
                                 _height (Numeral.count extent.Height)

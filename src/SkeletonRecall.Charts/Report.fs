@@ -69,7 +69,7 @@ module Report =
         let words =
             match comparison.Runs with
             | baseline :: _ :: _ ->
-                $"Means over %d{comparison.Cases} held-out cases. A difference is a run minus %s{baseline}, with the 95 %% interval of a bootstrap paired by case (%d{Statistics.resamples} resamples, seed %d{comparison.Seed}); it is called clear when the interval leaves out 0, for better or for worse. n counts the pairs in which both runs have a value."
+                $"Means over %d{comparison.Cases} held-out cases. A difference is a run minus %s{baseline}, with the 95 %% interval of a bootstrap paired by case (%d{Statistics.resamples} resamples, seed %d{comparison.Seed}); better or worse is said only where the interval leaves out 0. n counts the pairs in which both runs have a value."
             | _ -> $"Means over %d{comparison.Cases} held-out cases."
 
         section

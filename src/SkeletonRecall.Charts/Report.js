@@ -18,13 +18,15 @@
         [axis + ".zerolinewidth"]: 1, [axis + ".fixedrange"]: true, [axis + ".nticks"]: 6, [axis + ".automargin"]: true
       });
     look["xaxis.showgrid"] = false;
+    look["xaxis.zeroline"] = false;
     return look;
   };
   const plots = [...document.querySelectorAll(".plot")];
   for (const plot of plots) {
     const figure = JSON.parse(document.getElementById(plot.dataset.figure).textContent);
-    Plotly.newPlot(plot, figure.data, figure.layout, { displayModeBar: false, responsive: true })
-      .then(() => Plotly.relayout(plot, theme()));
+    Plotly.newPlot(plot, figure.data, figure.layout, { displayModeBar: false })
+      .then(() => Plotly.relayout(plot, theme()))
+      .then(() => new ResizeObserver(() => Plotly.Plots.resize(plot)).observe(plot));
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
     plots.forEach(plot => Plotly.relayout(plot, theme())));

@@ -49,8 +49,11 @@ module internal Tables =
                 tag "circle" [ attr "cx" (at interval.Mean); attr "cy" "10"; attr "r" "4.5" ] []
             ]
 
+    let private labelled (label: string) : XmlAttribute = attr "data-label" label
+
     let private differenceCells
         (names: string list)
+        (label: string)
         (reach: float)
         (row: MeasureRow)
         (run: string, interval: Interval)
@@ -59,30 +62,32 @@ module internal Tables =
 
         if interval.Count = 0 then
             [
-                td [] [ str Numeral.none ]
-                td [] []
-                td [ _class "text" ] [ str "no pair of values" ]
+                td [ labelled label ] [ str Numeral.none ]
+                td [ labelled "" ] []
+                td [ _class "text"; labelled "" ] [ str "no pair of values" ]
             ]
         else
+            let range =
+                $"%s{signed interval.Low} to %s{signed interval.High}, n = %s{Numeral.count interval.Count}"
+
             [
                 td
-                    []
+                    [ labelled label ]
                     [
-                        str (signed interval.Mean)
-                        span
-                            [ _class "range" ]
-                            [
-                                str
-                                    $"%s{signed interval.Low} to %s{signed interval.High}, n = %s{Numeral.count interval.Count}"
-                            ]
+                        span [ _class "value" ] [ str (signed interval.Mean); span [ _class "range" ] [ str range ] ]
                     ]
-                td [] [ forest (runColour names run) reach interval ]
-                td [ _class "text" ] [ verdict row interval ]
+                td [ labelled "95 % interval" ] [ forest (runColour names run) reach interval ]
+                td [ _class "text"; labelled "" ] [ verdict row interval ]
             ]
 
     /// Means of each run, and differences from the first with their intervals.
     let scores (names: string list) (comparison: Comparison) : XmlNode =
-        let baseline = List.tryHead comparison.Runs |> Option.defaultValue ""
+        // With one difference the column needs no name.
+        let label (run: string) =
+            if comparison.Runs.Length = 2 then
+                "difference"
+            else
+                $"difference, %s{run}"
 
         // Rows of one kind share a scale: ratios one, counting errors the other.
         let reach (row: MeasureRow) =
@@ -104,17 +109,21 @@ module internal Tables =
             tr
                 []
                 [
-                    th [ _scope "row" ] [ str row.Measure; span [ _class "range note" ] [ str $" %s{direction}" ] ]
+                    th [ _scope "row" ] [ str row.Measure; span [ _class "range" ] [ str direction ] ]
                     yield!
                         row.Means
-                        |> List.map (fun (_, mean) -> td [] [ str (Numeral.fixedPoint row.Digits mean) ])
-                    yield! List.collect (differenceCells names (reach row) row) row.Differences
+                        |> List.map (fun (run, mean) ->
+                            td [ labelled run ] [ str (Numeral.fixedPoint row.Digits mean) ])
+                    yield!
+                        row.Differences
+                        |> List.collect (fun (run, interval) ->
+                            differenceCells names (label run) (reach row) row (run, interval))
                 ]
 
         let differenceHeaders (run: string) =
             [
-                th [ _scope "col" ] [ str $"%s{run} − %s{baseline}" ]
-                th [ _class "text"; _scope "colgroup"; attr "colspan" "2" ] [ str "95 % interval around 0" ]
+                th [ _scope "col" ] [ str (label run) ]
+                th [ _class "text"; _scope "colgroup"; attr "colspan" "2" ] [ str "95 % interval, 0 dotted" ]
             ]
 
         div

@@ -1,0 +1,142 @@
+/// Runs, scores and pictures as a short comparison leaves them.
+module SkeletonRecall.Tests.Samples
+
+open System
+open SkeletonRecall
+open SkeletonRecall.Training
+open SkeletonRecall.Charts
+
+let baseline: string = "Dice + CE"
+let recall: string = "Dice + CE + 1.0·Skeleton Recall"
+
+/// A history that falls as losses do.
+let history (seed: int) (epochs: int) (terms: string list) : EpochReport list =
+    let rng = Seed.rng (Seed.ofInt seed)
+
+    [
+        for epoch in 0 .. epochs - 1 ->
+            let fall = exp (-4.0 * float epoch / float epochs)
+            let noise () = 0.03 * rng.Gaussian()
+
+            {
+                Epoch = epoch
+                LearningRate = 0.01
+                TrainLoss = 0.2 + 0.9 * fall + noise ()
+                ValidationLoss = 0.28 + 0.85 * fall + noise ()
+                Terms = terms |> List.map (fun term -> term, 0.15 + 0.5 * fall + noise ())
+                PseudoDice = [ 0.85 - 0.7 * fall + noise () ]
+                Seconds = 2.5
+            }
+    ]
+
+/// A vessel image of the given side.
+let vessels (side: int) (seed: int) : Case =
+    Synthetic.vessels
+        { Synthetic.standard with
+            Extent = Extent.plane side side
+        }
+        (Seed.ofInt seed)
+
+let private disc (side: int) (rng: Rng) (low: float) (high: float) : int -> bool =
+    let row, column = rng.Uniform(0.0, float side), rng.Uniform(0.0, float side)
+    let radius = rng.Uniform(low, high)
+
+    fun index ->
+        let y, x = float (index / side) - row, float (index % side) - column
+        x * x + y * y < radius * radius
+
+let private stroke (side: int) (rng: Rng) : int -> bool =
+    let row, column = rng.Uniform(0.0, float side), rng.Uniform(0.0, float side)
+    let angle = rng.Uniform(0.0, Math.PI)
+
+    fun index ->
+        let y, x = float (index / side) - row, float (index % side) - column
+        abs (x * sin angle - y * cos angle) < 1.3 && x * x + y * y < 180.0
+
+/// The truth with holes cut into it and strokes added.
+let predict (holes: int) (strokes: int) (seed: int) (truth: LabelMap) : LabelMap =
+    let rng = Seed.rng (Seed.ofInt seed)
+    let side = truth.Extent.Width
+    let cut = List.init holes (fun _ -> disc side rng 3.0 9.0)
+    let added = List.init strokes (fun _ -> stroke side rng)
+
+    truth.Data
+    |> Array.mapi (fun index label ->
+        if added |> List.exists (fun covers -> covers index) then 1s
+        elif cut |> List.exists (fun covers -> covers index) then 0s
+        else label)
+    |> Volume.create truth.Extent
+
+let private dataset: Dataset =
+    {
+        Name = "Dataset001_Vessels"
+        ChannelNames = [ "light" ]
+        Labels = [ "background", 0; "vessel", 1 ]
+        Ignore = None
+        FileEnding = ".png"
+        TrainingCount = 8
+    }
+
+/// A comparison of two runs on cases of the given names and side.
+let input (side: int) (names: string list) : ReportInput =
+    let cases = names |> List.mapi (fun index name -> name, vessels side (100 + index))
+
+    let predicted =
+        [ baseline, 14, 5, 1; recall, 7, 4, 50 ]
+        |> List.map (fun (run, holes, strokes, seed) ->
+            run,
+            cases
+            |> List.mapi (fun index (name, case) ->
+                let truth = Option.get case.Labels
+                name, case, truth, predict (holes * side / 256 + index) strokes (seed + index) truth))
+
+    let scores =
+        predicted
+        |> List.map (fun (run, cases) ->
+            run,
+            cases
+            |> List.collect (fun (name, _, truth, prediction) ->
+                Evaluation.score (ConnectivityPair.standard 2) dataset name prediction truth))
+
+    {
+        Title = "Skeleton Recall on synthetic vessels"
+        Summary = "Two 2D U-Nets of the same seed and budget, tried on images that neither was trained on."
+        Options =
+            [
+                "data set", "Dataset001_Vessels"
+                "training images", "24"
+                "held-out images", string names.Length
+                "epochs", "30"
+                "patch size", "128 x 128"
+                "batch size", "8"
+                "seed", "1"
+                "tube radius", "2"
+                "supervision", "recall-at-full"
+                "objectives", "dice + ce; dice + ce + 1.0*skeleton-recall"
+            ]
+        Runs =
+            [
+                {
+                    Name = baseline
+                    History = history 1 30 [ "dice"; "ce" ]
+                }
+                {
+                    Name = recall
+                    History = history 2 30 [ "dice"; "ce"; "skeleton-recall" ]
+                }
+            ]
+        Scores = scores
+        Seed = 1
+        Overlays =
+            [
+                for run, cases in predicted do
+                    for name, case, truth, prediction in cases ->
+                        {
+                            Case = name
+                            Run = run
+                            Image = Volume.create case.Image.Extent case.Image.Data
+                            Truth = Tube.binarize truth
+                            Prediction = Tube.binarize prediction
+                        }
+            ]
+    }
