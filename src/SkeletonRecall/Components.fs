@@ -1,58 +1,217 @@
 namespace SkeletonRecall
 
-open System.Collections.Generic
+open System
+open System.Numerics
 
 /// Connected components.
 [<RequireQualifiedAccess>]
 module Components =
 
-    // A flood from every voxel that has no label yet, over labels padded by one voxel on each side.
-    let private flood (connectivity: Connectivity) (mask: Mask) : struct (int[] * int) =
+    // A row is a list of runs of voxels; runs that touch those of the rows before are joined. `Starts` and `Stops` (one
+    // past the end) hold the columns of all runs, `Rows` the first run of each row, `Parents` the forest of joined runs,
+    // in which a root is the first run of its tree.
+    [<Sealed>]
+    type private Runs(rows: int) =
+        let mutable starts = Array.zeroCreate<int> 1024
+        let mutable stops = Array.zeroCreate<int> 1024
+        let mutable parents = Array.zeroCreate<int> 1024
+        member _.Starts: int[] = starts
+        member _.Stops: int[] = stops
+        member _.Parents: int[] = parents
+        member val Rows: int[] = Array.zeroCreate (rows + 1)
+        member val Count: int = 0 with get, set
+
+        member _.Reserve(count: int) : unit =
+            if count > starts.Length then
+                let size = max count (2 * starts.Length)
+                Array.Resize(&starts, size)
+                Array.Resize(&stops, size)
+                Array.Resize(&parents, size)
+
+    let private root (parents: int[]) (run: int) : int =
+        let mutable at = run
+
+        while parents[at] <> at do
+            parents[at] <- parents[parents[at]]
+            at <- parents[at]
+
+        at
+
+    // Joins two trees; 1 when they were apart, 0 when they were one.
+    let private join (parents: int[]) (left: int) (right: int) : int =
+        let left = root parents left
+        let right = root parents right
+
+        if left < right then
+            parents[right] <- left
+        else
+            parents[left] <- right
+
+        if left = right then 0 else 1
+
+    // Appends the runs of one row: of the mask, or of what the mask lacks.
+    let private addRow (extent: Extent) (words: uint64[]) (inverted: bool) (first: int) (runs: Runs) : unit =
+        let stride = Layout.stride extent
+        runs.Reserve(runs.Count + (extent.Width + 1) / 2)
+        let starts = runs.Starts
+        let stops = runs.Stops
+        let parents = runs.Parents
+        let mutable opened = runs.Count
+        let mutable closed = runs.Count
+        let mutable before = 0UL
+
+        let inline bits (word: int) =
+            if inverted then
+                ~~~words[first + word] &&& Layout.voxelBits extent word
+            else
+                words[first + word]
+
+        let mutable here = bits 0
+
+        for word in 0 .. stride - 1 do
+            let next = if word + 1 < stride then bits (word + 1) else 0UL
+            let mutable rising = here &&& ~~~((here <<< 1) ||| before)
+            let mutable falling = here &&& ~~~((here >>> 1) ||| (next <<< 63))
+
+            while rising <> 0UL do
+                starts[opened] <- 64 * word + BitOperations.TrailingZeroCount rising - 1
+                parents[opened] <- opened
+                opened <- opened + 1
+                rising <- rising &&& (rising - 1UL)
+
+            while falling <> 0UL do
+                stops[closed] <- 64 * word + BitOperations.TrailingZeroCount falling
+                closed <- closed + 1
+                falling <- falling &&& (falling - 1UL)
+
+            before <- here >>> 63
+            here <- next
+
+        runs.Count <- opened
+
+    // Joins the runs from `first` to the last with those of an earlier row that lie within `reach` columns.
+    let private link (runs: Runs) (first: int) (row: int) (reach: int) : int =
+        let starts = runs.Starts
+        let stops = runs.Stops
+        let parents = runs.Parents
+        let stop = runs.Rows[row + 1]
+        let mutable joined = 0
+        let mutable other = runs.Rows[row]
+        let mutable run = first
+
+        while run < runs.Count && other < stop do
+            if stops[run] + reach <= starts[other] then
+                run <- run + 1
+            elif stops[other] + reach <= starts[run] then
+                other <- other + 1
+            else
+                joined <- joined + join parents run other
+
+                if stops[run] < stops[other] then
+                    run <- run + 1
+                else
+                    other <- other + 1
+
+        joined
+
+    // All runs, joined; and the number of trees.
+    let private collect (connectivity: Connectivity) (inverted: bool) (mask: Mask) : struct (Runs * int) =
         let extent = mask.Extent
         Connectivity.requireRank connectivity extent
-        let bytes = (Mask.toVolume mask).Data
-        let labels = Array.zeroCreate<int> extent.Count
-        let steps = List.toArray (Connectivity.neighbours connectivity)
-        let waiting = Stack<int>()
-        let mutable found = 0
+        let runs = Runs(extent.Depth * extent.Height)
+        let order = Connectivity.order connectivity
+        let mutable joined = 0
 
-        for start in 0 .. labels.Length - 1 do
-            if bytes[start] <> 0uy && labels[start] = 0 then
-                found <- found + 1
-                labels[start] <- found
-                waiting.Push start
+        for slice in 0 .. extent.Depth - 1 do
+            for row in 0 .. extent.Height - 1 do
+                let index = slice * extent.Height + row
+                let first = runs.Count
+                runs.Rows[index] <- first
+                addRow extent mask.Words inverted (Layout.row extent slice row) runs
+                runs.Rows[index + 1] <- runs.Count
 
-                while waiting.Count > 0 do
-                    let at = waiting.Pop()
-                    let column = at % extent.Width
-                    let row = at / extent.Width % extent.Height
-                    let slice = at / extent.Width / extent.Height
+                if runs.Count > first then
+                    if row > 0 then
+                        joined <- joined + link runs first (index - 1) (min 1 (order - 1))
 
-                    for struct (down, along, across) in steps do
-                        let slice = slice + down
-                        let row = row + along
-                        let column = column + across
+                    if slice > 0 then
+                        let above = index - extent.Height
+                        joined <- joined + link runs first above (min 1 (order - 1))
 
-                        if
-                            uint slice < uint extent.Depth
-                            && uint row < uint extent.Height
-                            && uint column < uint extent.Width
-                        then
-                            let next = Extent.index extent slice row column
+                        if order > 1 then
+                            if row > 0 then
+                                joined <- joined + link runs first (above - 1) (order - 2)
 
-                            if bytes[next] <> 0uy && labels[next] = 0 then
-                                labels[next] <- found
-                                waiting.Push next
+                            if row + 1 < extent.Height then
+                                joined <- joined + link runs first (above + 1) (order - 2)
 
-        struct (labels, found)
+        struct (runs, runs.Count - joined)
 
     /// Each voxel's component, numbered from 1 in the order in which a raster scan meets them, 0 outside the mask; and
     /// the number of components. Throws ArgumentException when the connectivity is not one of the mask's rank.
     let label (connectivity: Connectivity) (mask: Mask) : struct (Volume<int32> * int) =
-        let struct (labels, found) = flood connectivity mask
-        struct (Volume<int32>(mask.Extent, mask.Spacing, labels), found)
+        let struct (runs, count) = collect connectivity false mask
+        let extent = mask.Extent
+        let labels = Array.zeroCreate<int> extent.Count
+        let names = Array.zeroCreate<int> runs.Count
+        let mutable found = 0
+
+        for row in 0 .. extent.Depth * extent.Height - 1 do
+            for run in runs.Rows[row] .. runs.Rows[row + 1] - 1 do
+                let first = root runs.Parents run
+
+                if first = run then
+                    found <- found + 1
+                    names[run] <- found
+                else
+                    names[run] <- names[first]
+
+                let start = row * extent.Width + runs.Starts[run]
+                Array.Fill(labels, names[run], start, runs.Stops[run] - runs.Starts[run])
+
+        struct (Volume<int32>(extent, mask.Spacing, labels), count)
 
     /// The number of components. Throws ArgumentException when the connectivity is not one of the mask's rank.
     let count (connectivity: Connectivity) (mask: Mask) : int =
-        let struct (_, found) = flood connectivity mask
-        found
+        let struct (_, count) = collect connectivity false mask
+        count
+
+    /// The number of components of the background that do not reach the border, by the background's connectivity: holes
+    /// of a plane, cavities of a volume. What lies at the border is joined by the outside.
+    /// Throws ArgumentException when the connectivity is not one of the mask's rank.
+    let countEnclosed (connectivity: Connectivity) (mask: Mask) : int =
+        let struct (runs, count) = collect connectivity true mask
+        let extent = mask.Extent
+        let parents = runs.Parents
+        let mutable outside = -1
+        let mutable left = count
+
+        let inline open' (run: int) =
+            if outside < 0 then
+                outside <- run
+                left <- left - 1
+            else
+                left <- left - join parents outside run
+
+        for slice in 0 .. extent.Depth - 1 do
+            for row in 0 .. extent.Height - 1 do
+                let index = slice * extent.Height + row
+                let first = runs.Rows[index]
+                let last = runs.Rows[index + 1] - 1
+
+                if first <= last then
+                    if
+                        row = 0
+                        || row = extent.Height - 1
+                        || (extent.Rank = 3 && (slice = 0 || slice = extent.Depth - 1))
+                    then
+                        for run in first..last do
+                            open' run
+                    else
+                        if runs.Starts[first] = 0 then
+                            open' first
+
+                        if runs.Stops[last] = extent.Width then
+                            open' last
+
+        left

@@ -35,28 +35,38 @@ module Topology =
         let inline along (value: uint64) (next: uint64) =
             count value - count (combine value ((value >>> 1) ||| (next <<< 63)))
 
-        let mutable sum = 0L
-        let guards = Layout.guards extent
+        // The same in one row minus in two, for the words of a slice or of two combined.
+        let inline across (here: uint64) (next: uint64) (below: uint64) (belowNext: uint64) =
+            along here next - along (combine here below) (combine next belowNext)
 
-        for slice in -guards .. extent.Depth - 1 do
+        let deep = extent.Rank = 3
+        let mutable sum = 0L
+
+        for slice in -(Layout.guards extent) .. extent.Depth - 1 do
             let start = Layout.row extent slice -1
 
             for at in start .. start + (extent.Height + 1) * stride - 1 do
-                let inline planes (at: int) =
-                    along words[at] words[at + 1]
-                    - along (combine words[at] words[at + stride]) (combine words[at + 1] words[at + 1 + stride])
+                let here, next = words[at], words[at + 1]
+                let below, belowNext = words[at + stride], words[at + stride + 1]
 
-                sum <- sum + planes at
+                if not deep then
+                    if here ||| below ||| next ||| belowNext <> 0UL then
+                        sum <- sum + across here next below belowNext
+                else
+                    let other, otherNext = words[at + slab], words[at + slab + 1]
+                    let last, lastNext = words[at + slab + stride], words[at + slab + stride + 1]
 
-                if guards = 1 then
-                    let inline deep (at: int) = combine words[at] words[at + slab]
-
-                    sum <-
-                        sum
-                        - (along (deep at) (deep (at + 1))
-                           - along
-                               (combine (deep at) (deep (at + stride)))
-                               (combine (deep (at + 1)) (deep (at + 1 + stride))))
+                    if
+                        here ||| below ||| other ||| last <> 0UL
+                        || next ||| belowNext ||| otherNext ||| lastNext <> 0UL
+                    then
+                        sum <-
+                            sum + across here next below belowNext
+                            - across
+                                (combine here other)
+                                (combine next otherNext)
+                                (combine below last)
+                                (combine belowNext lastNext)
 
         sum
 
@@ -75,31 +85,13 @@ module Topology =
             let sum = alternating (fun left right -> left ||| right) extent mask.Words
             int (if extent.Rank = 2 then sum else -sum)
 
-    // What surrounds the mask, with one voxel more on every side so that the outside is one component.
-    let private surroundings (mask: Mask) : Mask =
-        let extent = mask.Extent
-        let deeper = if extent.Rank = 3 then 2 else 0
-
-        let wider = List.map (fun size -> size + 2) extent.Shape |> Extent.ofShape
-
-        let bytes = (Mask.toVolume mask).Data
-        let data = Array.create wider.Count 1uy
-
-        for slice in 0 .. extent.Depth - 1 do
-            for row in 0 .. extent.Height - 1 do
-                for column in 0 .. extent.Width - 1 do
-                    if bytes[Extent.index extent slice row column] <> 0uy then
-                        data[Extent.index wider (slice + deeper / 2) (row + 1) (column + 1)] <- 0uy
-
-        Mask.ofVolume (fun cell -> cell <> 0uy) (Volume.create wider data)
-
     /// Components, holes or tunnels, and cavities of a mask. Holes and cavities are components of the background that
     /// do not reach the outside; tunnels follow from the Euler number. What touches the border ends there.
     /// Throws ArgumentException unless the pair is dual (8/4, 4/8, 26/6, 6/26) and of the mask's rank.
     let betti (pair: ConnectivityPair) (mask: Mask) : Betti =
         ConnectivityPair.require pair mask.Extent
         let components = Components.count pair.Foreground mask
-        let enclosed = Components.count pair.Background (surroundings mask) - 1
+        let enclosed = Components.countEnclosed pair.Background mask
 
         if mask.Extent.Rank = 2 then
             {

@@ -1,5 +1,8 @@
 namespace SkeletonRecall
 
+open System.Numerics
+open System.Runtime.Intrinsics
+
 /// How a tubed skeleton is made.
 type TubeOptions =
     {
@@ -16,18 +19,94 @@ module Tube =
     /// Upstream's: radius 2.
     let standard: TubeOptions = { Radius = 2 }
 
+    // Which of 64 labels are above 0, the first in bit 0.
+    let inline private positive (labels: int16[]) (at: int) : uint64 =
+        let half (at: int) =
+            Vector512.ExtractMostSignificantBits(
+                Vector512.GreaterThan(Vector512.LoadUnsafe &labels[at], Vector512<int16>.Zero)
+            )
+
+        half at ||| (half (at + 32) <<< 32)
+
+    let private binarizeInto (extent: Extent) (labels: int16[]) (words: uint64[]) : unit =
+        let width = extent.Width
+
+        // Of the `count` labels before `stop`, where there are 64 to read that end there.
+        let tail (stop: int) (count: int) : uint64 =
+            if stop >= 64 then
+                positive labels (stop - 64) >>> (64 - count)
+            else
+                let mutable bits = 0UL
+
+                for place in 0 .. count - 1 do
+                    if labels[stop - count + place] > 0s then
+                        bits <- bits ||| (1UL <<< place)
+
+                bits
+
+        for slice in 0 .. extent.Depth - 1 do
+            for row in 0 .. extent.Height - 1 do
+                let start = Extent.index extent slice row 0
+                let mutable target = Layout.row extent slice row
+                let mutable column = 0
+                let mutable carry = 0UL
+
+                while column + 64 <= width do
+                    let bits = positive labels (start + column)
+                    words[target] <- (bits <<< 1) ||| carry
+                    carry <- bits >>> 63
+                    target <- target + 1
+                    column <- column + 64
+
+                if column < width then
+                    carry <- carry ||| (tail (start + width) (width - column) <<< 1)
+
+                words[target] <- carry
+
+    // Copies, into a target of zeros, the labels of the voxels that are in the words.
+    let private paintInto (extent: Extent) (labels: int16[]) (words: uint64[]) (target: int16[]) : unit =
+        let places =
+            Vector256.Create<int16>(Array.init 16 (fun place -> int16 (1 <<< place)))
+
+        for slice in 0 .. extent.Depth - 1 do
+            for row in 0 .. extent.Height - 1 do
+                let start = Extent.index extent slice row 0
+                let first = Layout.row extent slice row
+
+                for word in 0 .. Layout.stride extent - 1 do
+                    // Columns 64 * word to 64 * word + 63 are bits 1 to 63 and the first of the next word.
+                    let at = start + 64 * word
+                    let isWhole = 64 * word + 64 <= extent.Width
+                    let mutable bits = words[first + word] >>> 1
+
+                    if isWhole then
+                        bits <- bits ||| (words[first + word + 1] <<< 63)
+
+                    if bits <> 0UL && isWhole then
+                        for block in 0..3 do
+                            let here = int16 (bits >>> (16 * block))
+
+                            if here <> 0s then
+                                let inside = Vector256.Equals(Vector256.Create here &&& places, places)
+                                let from = Vector256.LoadUnsafe &labels[at + 16 * block]
+                                Vector256.StoreUnsafe(inside &&& from, &target[at + 16 * block])
+                    else
+                        while bits <> 0UL do
+                            let place = at + BitOperations.TrailingZeroCount bits
+                            target[place] <- labels[place]
+                            bits <- bits &&& (bits - 1UL)
+
     /// All voxels of any class (labels above 0) as one mask.
     let binarize (labels: LabelMap) : Mask =
-        Mask.ofVolume (fun label -> label > 0s) labels
+        let words = Array.zeroCreate<uint64>(Layout.length labels.Extent)
+        binarizeInto labels.Extent labels.Data words
+        Mask(labels.Extent, labels.Spacing, words)
 
     /// The labels inside the mask, 0 outside. Throws ArgumentException when the extents differ.
     let assignClasses (labels: LabelMap) (mask: Mask) : LabelMap =
         Extent.requireEqual (nameof mask) labels.Extent mask.Extent
-        let inside = (Mask.toVolume mask).Data
-
-        let data =
-            Array.map2 (fun (label: int16) inside -> if inside <> 0uy then label else 0s) labels.Data inside
-
+        let data = Array.zeroCreate<int16> labels.Extent.Count
+        paintInto labels.Extent labels.Data mask.Words data
         Volume<int16>(labels.Extent, labels.Spacing, data)
 
     /// The tubed skeleton of a label map, equal to upstream's bit for bit: binarized, thinned (Zhang in planes, Lee in

@@ -48,6 +48,39 @@ let tests =
                 connectivities mask
                 |> List.forall (fun connectivity -> isLabelling connectivity mask))
 
+            Property.test "equals floods, voxel by voxel" (fun (AnyMask mask) ->
+                connectivities mask
+                |> List.forall (fun connectivity ->
+                    let struct (labels, found) = Components.label connectivity mask
+                    let struct (wanted, wantedCount) = PlainComponents.label connectivity mask
+                    labels.Data = wanted && found = wantedCount))
+
+            Property.test "what is enclosed is a component of the widened background" (fun (AnyMask mask) ->
+                let extent = mask.Extent
+                let wider = Extent.ofShape (List.map (fun size -> size + 2) extent.Shape)
+                let bytes = (Mask.toVolume mask).Data
+                let inner = if extent.Rank = 3 then 1 else 0
+
+                let background =
+                    Array.init wider.Count (fun at ->
+                        let column = at % wider.Width - 1
+                        let row = at / wider.Width % wider.Height - 1
+                        let slice = at / wider.Width / wider.Height - inner
+
+                        not (
+                            uint slice < uint extent.Depth
+                            && uint row < uint extent.Height
+                            && uint column < uint extent.Width
+                            && bytes[Extent.index extent slice row column] = 1uy
+                        ))
+                    |> Volume.create wider
+                    |> Mask.ofVolume id
+
+                connectivities mask
+                |> List.forall (fun connectivity ->
+                    let struct (_, found) = PlainComponents.label connectivity background
+                    Components.countEnclosed connectivity mask = found - 1))
+
             Property.test "more neighbours, fewer components; count counts the labels" (fun (AnyMask mask) ->
                 let counts =
                     connectivities mask

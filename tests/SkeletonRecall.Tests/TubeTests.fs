@@ -22,6 +22,21 @@ let tests =
                 tubes |> List.forall (isTubeOf labels)
                 && tubes |> List.pairwise |> List.forall (fun (thin, thick) -> isTubeOf thick thin))
 
+            Property.test "binarizes and assigns as one would voxel by voxel" (fun (AnyLabels labels) ->
+                let mask = Tube.binarize labels
+                let wanted = Mask.ofVolume (fun (label: int16) -> label > 0s) labels
+                let holes = Mask.complement mask
+
+                let painted =
+                    Array.map2
+                        (fun (label: int16) inside -> label * int16 inside)
+                        labels.Data
+                        (Mask.toVolume holes).Data
+
+                Mask.equal mask wanted
+                && (Tube.assignClasses labels mask).Data = Array.map (max 0s) labels.Data
+                && (Tube.assignClasses labels holes).Data = painted)
+
             Property.test "radius 0 is the skeleton itself" (fun (AnyLabels labels) ->
                 count (Tube.ofLabels { Radius = 0 } labels) = Mask.count (Skeleton.thin (Tube.binarize labels)))
 
