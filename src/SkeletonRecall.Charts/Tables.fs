@@ -275,7 +275,10 @@ module internal Tables =
                                 (th [ _scope "row" ] [ str name ]
                                  :: List.map
                                      (fun (_, found) ->
-                                         td [] [ str (Numeral.fixedPoint digits (Evaluation.mean value found)) ])
+                                         let mean = Evaluation.mean value found
+                                         // Counts of one class are whole.
+                                         let digits = if mean = Math.Round mean && digits = 2 then 0 else digits
+                                         td [] [ str (Numeral.fixedPoint digits mean) ])
                                      values))
                         |> tbody []
                     ]
