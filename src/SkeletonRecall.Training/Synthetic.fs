@@ -40,7 +40,7 @@ module Synthetic =
             RootRadius = 3.8
             TipRadius = 0.8
             Contrast = 70.0
-            Faintness = 0.4
+            Faintness = 0.5
             Blur = 0.8
             Noise = 8.0
             Unevenness = 25.0
@@ -311,7 +311,7 @@ module Synthetic =
         let image =
             Array.init extent.Count (fun index ->
                 // Grain of 1.2 pixels has a standard deviation of about 0.23 before it is scaled.
-                let noise = options.Noise * (0.9 * rng.Gaussian() + 0.45 * grain[index] / 0.23)
+                let noise = options.Noise * (0.96 * rng.Gaussian() + 0.28 * grain[index] / 0.23)
                 float32 (Math.Clamp(Math.Round(blurred[index] + noise), 0.0, 255.0)))
 
         Case.create (CaseId.ofString "vessels") (Image.create 1 extent image) (Some(Volume.create extent labels))

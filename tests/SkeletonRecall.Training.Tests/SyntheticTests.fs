@@ -69,6 +69,15 @@ let tests =
                         Expect.isGreaterThan grey 80.0f "the ground is not")
             }
 
+            // The pixel nearest to a disc's centre is at most sqrt 0.5 away, which is less than any radius, and the next disc's
+            // is a neighbour of it: a branch never falls apart, except where it leaves the image and comes back.
+            test "labels hang together" {
+                for seed in 1..6 do
+                    let labels = (Synthetic.vessels Synthetic.standard (Seed.ofInt seed)).Labels.Value
+                    let betti = Topology.betti (ConnectivityPair.standard 2) (Tube.binarize labels)
+                    Expect.isLessThanOrEqual betti.B0 (Synthetic.standard.Trees + 2) $"seed %d{seed}"
+            }
+
             test "options outside their range are refused" {
                 let refuses (options: VesselOptions) (text: string) =
                     Expect.throwsT<System.ArgumentException>
