@@ -24,8 +24,17 @@ module private GnuLibrary =
     [<DllImport("libc.so.6", EntryPoint = "gnu_get_libc_version")>]
     extern nativeint gnu_get_libc_version()
 
+    [<DllImport("libc.so.6", EntryPoint = "setenv")>]
+    extern int setenv(string name, string value, int overwrite)
+
     [<DllImport("libc.so.6", EntryPoint = "memfd_create", SetLastError = true)>]
     extern int memfd_create(string name, uint32 flags)
+
+/// A function of libtorch that sets a switch of its context.
+type private SwitchOfContext = delegate of context: nativeint * on: byte -> unit
+
+/// A function of libtorch that gives its context.
+type private ContextOfLibTorch = delegate of unit -> nativeint
 
 /// Finding and loading the native half of TorchSharp.
 /// Every function of this library that takes or makes tensors calls `ensure` first; a program that calls TorchSharp
@@ -255,16 +264,50 @@ module LibTorch =
             | :? DllNotFoundException
             | :? EntryPointNotFoundException -> ()
 
+    /// OpenMP's threads wait asleep for each other instead of spinning. On a machine that does anything else at the same
+    /// time, spinning costs a training step several times its length (measured: 2 cores, 2 to 12 times); on an idle one,
+    /// sleeping costs a part of it. OpenMP reads the variable when it is loaded; what the user has set stays.
+    let private tuneThreads () : unit =
+        if OperatingSystem.IsLinux() then
+            try
+                GnuLibrary.setenv ("OMP_WAIT_POLICY", "PASSIVE", 0) |> ignore
+            with
+            | :? DllNotFoundException
+            | :? EntryPointNotFoundException -> ()
+
+    /// Leaves NNPACK out, which libtorch tries for small convolutions: where it does not know the processor it writes
+    /// a warning to stderr for each of them.
+    let private leaveOutNnpack () : unit =
+        match mapped "libtorch_cpu.so" with
+        | Some folder when OperatingSystem.IsLinux() ->
+            let handle = NativeLibrary.Load(Path.Combine(folder, "libtorch_cpu.so"))
+
+            match
+                NativeLibrary.TryGetExport(handle, "_ZN2at13globalContextEv"),
+                NativeLibrary.TryGetExport(handle, "_ZN2at7Context20setUserEnabledNNPACKEb")
+            with
+            | (true, context), (true, enable) ->
+                let context =
+                    Marshal.GetDelegateForFunctionPointer<ContextOfLibTorch>(context).Invoke()
+
+                Marshal.GetDelegateForFunctionPointer<SwitchOfContext>(enable).Invoke(context, 0uy)
+            | _ -> ()
+        | _ -> ()
+
     let private once: Lazy<LibTorchState> =
         lazy
             (tuneAllocator ()
-             load ())
+             tuneThreads ()
+             let state = load ()
+             leaveOutNnpack ()
+             state)
 
     /// Loads libtorch and TorchSharp's native library unless that has been done; later calls cost nothing.
     /// On Linux the libraries are loaded by their full paths, and where the system's C++ library is older than
     /// GCC 13's (Debian 12, Ubuntu 22.04) a repaired copy of TorchSharp's is kept in
     /// `$XDG_CACHE_HOME/skeleton-recall` (default `~/.cache/skeleton-recall`) and loaded in its place.
-    /// glibc's allocator is told to keep freed memory, unless the environment says SKELETONRECALL_ALLOCATOR=system.
+    /// glibc's allocator is told to keep freed memory, unless the environment says SKELETONRECALL_ALLOCATOR=system, and
+    /// OpenMP's threads to wait asleep, unless the environment sets OMP_WAIT_POLICY (ACTIVE: spinning).
     /// Throws DllNotFoundException with one sentence that says what is missing.
     let ensure () : unit = once.Value |> ignore
 

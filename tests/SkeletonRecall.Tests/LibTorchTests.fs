@@ -7,6 +7,11 @@ open TorchSharp
 open Expecto
 open SkeletonRecall
 
+module private Variables =
+
+    [<Runtime.InteropServices.DllImport("libc.so.6", EntryPoint = "getenv")>]
+    extern nativeint getenv(string name)
+
 let private inTemporaryFolder (act: string -> unit) : unit =
     let folder = Directory.CreateTempSubdirectory("skeleton-recall-").FullName
 
@@ -26,6 +31,20 @@ let tests =
                 use one = torch.ones 3L
                 use sum = one.sum ()
                 Expect.equal (sum.item<float32>()) 3.0f "sum")
+
+            testCase "OpenMP's threads wait asleep, or as the user said" (fun () ->
+                LibTorch.ensure ()
+
+                if OperatingSystem.IsLinux() then
+                    let said =
+                        match Environment.GetEnvironmentVariable "OMP_WAIT_POLICY" with
+                        | null -> "PASSIVE"
+                        | policy -> policy
+
+                    let found =
+                        Runtime.InteropServices.Marshal.PtrToStringUTF8(Variables.getenv "OMP_WAIT_POLICY")
+
+                    Expect.equal found said "OMP_WAIT_POLICY")
 
             testCase "the state names an existing library" (fun () ->
                 match LibTorch.state () with
