@@ -24,19 +24,6 @@ type Network =
         Finest: Tensor -> Tensor
     }
 
-/// A weight and a bias: what a convolution or a normalization learns.
-[<Sealed>]
-type internal Affine(weight: Tensor, bias: Tensor) as this =
-    inherit torch.nn.Module("Affine")
-
-    do
-        this.register_parameter ("weight", new Modules.Parameter(weight))
-        this.register_parameter ("bias", new Modules.Parameter(bias))
-
-    // Looked up each time: moving the module to another device replaces its parameters.
-    member _.Weight: Tensor = nonNull (this.get_parameter "weight")
-    member _.Bias: Tensor = nonNull (this.get_parameter "bias")
-
 /// Modules under names, nothing else: the tree that gives parameters their names.
 [<Sealed>]
 type internal Group(children: (string * torch.nn.Module) list) as this =
@@ -148,18 +135,6 @@ module Network =
                 Padding = size |> List.map (fun k -> (k - 1) / 2) |> longs
             })
 
-    let private convolve (layer: Affine) (stride: int64[]) (padding: int64[]) (input: Tensor) : Tensor =
-        if stride.Length = 2 then
-            torch.nn.functional.conv2d (input, layer.Weight, layer.Bias, strides = stride, padding = padding)
-        else
-            torch.nn.functional.conv3d (input, layer.Weight, layer.Bias, strides = stride, padding = padding)
-
-    let private expand (layer: Affine) (stride: int64[]) (input: Tensor) : Tensor =
-        if stride.Length = 2 then
-            torch.nn.functional.conv_transpose2d (input, layer.Weight, layer.Bias, strides = stride)
-        else
-            torch.nn.functional.conv_transpose3d (input, layer.Weight, layer.Bias, strides = stride)
-
     // Instance normalization as group normalization with a group per feature map: the same numbers, and on a CPU a tenth
     // faster for the whole step than through batch normalization, as libtorch's instance_norm goes.
     let private normalize (layer: Affine) (input: Tensor) : Tensor =
@@ -167,7 +142,8 @@ module Network =
 
     // Every intermediate is freed as soon as its successor stands; autograd holds what the backward pass needs.
     let private activate (block: Block) (input: Tensor) : Tensor =
-        use convolved = convolve block.Convolution block.Stride block.Padding input
+        use convolved = Convolution.apply block.Stride block.Padding block.Convolution input
+
         use slope = Scalar.op_Implicit slope
         // In place: the backward pass of the normalization needs its input only.
         (normalize block.Normalization convolved).leaky_relu_ slope
@@ -188,19 +164,16 @@ module Network =
 
     // Coarsest level first. `skips` are freed on the way.
     let private decode (levels: DecoderLevel list) (skips: Tensor list) (allHeads: bool) : Tensor list =
-        let ones = levels.Head.UpStride |> Array.map (fun _ -> 1L)
-        let nothing = ones |> Array.map (fun _ -> 0L)
-
         let step (below: Tensor, heads: Tensor list) (level: DecoderLevel, skip: Tensor, last: bool) =
             let features =
-                use raised = expand level.Up level.UpStride below
+                use raised = Convolution.expand level.UpStride level.Up below
                 below.Dispose()
                 use joined = torch.cat (ResizeArray [ raised; skip ], 1L)
                 skip.Dispose()
                 chain level.Blocks joined
 
             if allHeads || last then
-                features, convolve level.Head ones nothing features :: heads
+                features, Convolution.head level.Head features :: heads
             else
                 features, heads
 

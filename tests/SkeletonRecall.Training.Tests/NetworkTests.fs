@@ -243,6 +243,35 @@ let tests =
                 Expect.equal (Tensors.liveCount ()) before "live tensors"
             }
 
+            test "what lies in freed memory reaches neither results nor gradients" {
+                Toy.oneThread ()
+
+                // Memory that libtorch will be given again, full of NaN.
+                let litter () =
+                    use _scope = Toy.scope ()
+
+                    for power in 6..16 do
+                        for _ in 1..4 do
+                            torch.full ([| 1L <<< power |], (nanf).ToScalar()) |> ignore
+
+                for features, rank in [ [ 4; 8; 8 ], 2; [ 12; 20; 24 ], 2; [ 4; 20 ], 3 ] do
+                    use _scope = Toy.scope ()
+                    let network = Network.create (architecture features rank 1) 1 2 (Seed.ofInt 1)
+                    let input = random (2L :: 1L :: List.replicate rank 8L)
+
+                    for _ in 1..5 do
+                        litter ()
+                        network.Module.zero_grad ()
+                        let heads = network.Forward input
+                        let total = heads |> List.map (fun head -> (head * head).mean()) |> List.reduce (+)
+                        total.backward ()
+                        Expect.isTrue (Double.IsFinite(Tensors.item total)) "result"
+
+                        for name, parameter in Network.parameters network do
+                            let gradient = nonNull parameter.grad
+                            Expect.isTrue (torch.isfinite(gradient).all().item<bool>()) $"%s{name} of %A{features}"
+            }
+
             test "stored weights go back, and misfits are named" {
                 use _scope = Toy.scope ()
                 let source = Network.create tiny 1 2 (Seed.ofInt 1)
