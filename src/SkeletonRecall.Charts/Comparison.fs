@@ -1,6 +1,10 @@
 namespace SkeletonRecall.Charts
 
 open System
+open System.IO
+open System.Text
+open System.Text.Encodings.Web
+open System.Text.Json
 open SkeletonRecall.Training
 
 /// One measure of each run, and what sets each later run apart from the first.
@@ -105,3 +109,56 @@ module Comparison =
             Better
         else
             Worse
+
+    let private number (json: Utf8JsonWriter) (name: string) (value: float) : unit =
+        if Double.IsFinite value then
+            json.WriteNumber(name, value)
+        else
+            json.WriteNull name
+
+    /// The comparison as JSON: seed, cases, and per measure the mean of each run and each difference with the ends of its
+    /// 95 % interval and the number of cases behind it. Values that are not finite are null.
+    let json (comparison: Comparison) : string =
+        use buffer = new MemoryStream()
+
+        do
+            use json =
+                new Utf8JsonWriter(
+                    buffer,
+                    JsonWriterOptions(
+                        Indented = true,
+                        NewLine = "\n",
+                        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
+                    )
+                )
+
+            json.WriteStartObject()
+            json.WriteNumber("seed", comparison.Seed)
+            json.WriteNumber("cases", comparison.Cases)
+            json.WriteStartObject "measures"
+
+            for row in comparison.Rows do
+                json.WriteStartObject row.Measure
+                json.WriteStartObject "means"
+
+                for run, mean in row.Means do
+                    number json run mean
+
+                json.WriteEndObject()
+                json.WriteStartObject "differences"
+
+                for run, difference in row.Differences do
+                    json.WriteStartObject run
+                    number json "mean" difference.Mean
+                    number json "low" difference.Low
+                    number json "high" difference.High
+                    json.WriteNumber("n", difference.Count)
+                    json.WriteEndObject()
+
+                json.WriteEndObject()
+                json.WriteEndObject()
+
+            json.WriteEndObject()
+            json.WriteEndObject()
+
+        Encoding.UTF8.GetString(buffer.ToArray()) + "\n"

@@ -79,5 +79,13 @@ module Problem =
 
         List.foldBack step results (Ok [])
 
+    /// The function's values of all items in order; the first problem ends it, and later items are not touched.
+    let traverse (step: 'T -> Result<'U, Problem>) (items: 'T list) : Result<'U list, Problem> =
+        (Ok [], items)
+        ||> List.fold (fun done' item ->
+            done'
+            |> Result.bind (fun values -> step item |> Result.map (fun value -> value :: values)))
+        |> Result.map List.rev
+
     /// Steps that end with their first problem: `Problem.attempt { let! dataset = ... ; return ... }`.
     let attempt: ProblemBuilder = ProblemBuilder()

@@ -4,4 +4,5 @@ open Expecto
 
 [<EntryPoint>]
 let main (arguments: string[]) : int =
+    SkeletonRecall.Tests.Culture.fromEnvironment ()
     runTestsInAssemblyWithCLIArgs [] arguments

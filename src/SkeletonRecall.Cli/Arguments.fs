@@ -1,0 +1,215 @@
+namespace SkeletonRecall.Cli
+
+open System
+open System.Globalization
+open Argu
+
+/// `demo`: the whole job on generated vessels.
+type DemoArguments =
+    | [<AltCommandLine("-o")>] Output of folder: string
+    | Seed of number: int
+    | Images of count: int
+    | Size of pixels: int
+    | Epochs of count: int
+    | Iterations of count: int
+
+    interface IArgParserTemplate with
+        member this.Usage =
+            match this with
+            | Output _ -> "folder for everything the demo writes (default: ./skeleton-recall/demo)."
+            | Seed _ -> "seed of the images, the weights and the patches (default: 1)."
+            | Images _ -> "images to train on; as many again are held out (default: 12)."
+            | Size _ -> "height and width of an image in pixels (default: 256)."
+            | Epochs _ -> "epochs of each training (default: 15)."
+            | Iterations _ -> "training steps of an epoch (default: 50)."
+
+/// `train DATASET CONFIGURATION FOLD`.
+type TrainArguments =
+    | [<MainCommand; ExactlyOnce>] Target of DATASET: string * CONFIGURATION: string * FOLD: string
+    | [<AltCommandLine("-tr")>] Trainer of name: string
+    | [<AltCommandLine("-p")>] Plans of name: string
+    | [<AltCommandLine("--c")>] Continue
+    | [<AltCommandLine("-device")>] Device of name: string
+    | Root of folder: string
+    | Loss of text: string
+    | Recall_Weight of weight: float
+    | Tube_Radius of steps: int
+    | Supervision of name: string
+    | Epochs of count: int
+    | Iterations of count: int
+    | Validation_Iterations of count: int
+    | Learning_Rate of rate: float
+    | Batch_Size of patches: int
+    | Patch_Size of HEIGHT: int * WIDTH: int
+    | Base_Features of count: int
+    | Max_Features of count: int
+    | Mirror of axes: string
+    | Save_Every of epochs: int
+    | Seed of number: int
+    | Workers of count: int
+    | Threads of count: int
+
+    interface IArgParserTemplate with
+        member this.Usage =
+            match this with
+            | Target _ -> "data set (number or name), configuration (2d) and fold (0, 1, ... or all)."
+            | Trainer _ ->
+                "nnU-Net trainer name, decoded into the flags below and printed (default: nnUNetTrainerSkeletonRecall)."
+            | Plans _ -> "name of the plans (default: nnUNetPlans)."
+            | Continue -> "go on from the latest checkpoint of this fold."
+            | Device _ -> "where tensors live: cpu (default: cpu)."
+            | Root _ ->
+                "folder with raw, preprocessed and results where nnUNet_raw, nnUNet_preprocessed and nnUNet_results are not set (default: ./skeleton-recall)."
+            | Loss _ -> "the objective, e.g. \"dice + ce + 1.0*skeleton-recall\" (default: that one)."
+            | Recall_Weight _ -> "weight of the skeleton recall term (default: 1.0)."
+            | Tube_Radius _ -> "steps by which the skeleton is thickened (default: 2)."
+            | Supervision _ ->
+                "which heads the terms stand on: recall-at-full, full-resolution or all-heads (default: recall-at-full)."
+            | Epochs _ -> "epochs (default: 1000)."
+            | Iterations _ -> "training steps of an epoch (default: 250)."
+            | Validation_Iterations _ -> "validation batches of an epoch (default: 50)."
+            | Learning_Rate _ -> "initial learning rate (default: 0.01)."
+            | Batch_Size _ -> "patches per batch (default: as planned)."
+            | Patch_Size _ -> "patch size in pixels (default: as planned)."
+            | Base_Features _ -> "feature maps of the first stage (default: 32)."
+            | Max_Features _ -> "largest number of feature maps of a stage (default: 512)."
+            | Mirror _ -> "mirroring in training and prediction: all or none (default: all)."
+            | Save_Every _ -> "epochs between two latest checkpoints (default: 50)."
+            | Seed _ -> "seed of weights, patches and augmentation (default: 0)."
+            | Workers _ -> "threads that prepare batches (default: 1)."
+            | Threads _ -> "threads of a tensor operation (default: all cores)."
+
+/// `predict`.
+type PredictArguments =
+    | [<AltCommandLine("-i"); Mandatory>] Input of path: string
+    | [<AltCommandLine("-o"); Mandatory>] Output of folder: string
+    | [<AltCommandLine("-m")>] Model of checkpoint: string
+    | [<AltCommandLine("-d")>] Dataset of name: string
+    | [<AltCommandLine("-c")>] Configuration of name: string
+    | [<AltCommandLine("-f")>] Fold of number: string
+    | [<AltCommandLine("-tr")>] Trainer of name: string
+    | [<AltCommandLine("-p")>] Plans of name: string
+    | [<AltCommandLine("-chk")>] Checkpoint of name: string
+    | [<AltCommandLine("-step_size")>] Step_Size of share: float
+    | [<AltCommandLine("--disable_tta")>] No_Mirroring
+    | [<AltCommandLine("--continue_prediction")>] Continue_Prediction
+    | [<AltCommandLine("-device")>] Device of name: string
+    | Root of folder: string
+    | Threads of count: int
+
+    interface IArgParserTemplate with
+        member this.Usage =
+            match this with
+            | Input _ -> "folder with images named CASE_0000.png, or one image file."
+            | Output _ -> "folder for the label maps."
+            | Model _ -> "a checkpoint file, in place of -d -c -f -tr -p."
+            | Dataset _ -> "data set (number or name) that the model was trained on."
+            | Configuration _ -> "configuration (default: 2d)."
+            | Fold _ -> "fold (default: 0)."
+            | Trainer _ -> "trainer name (default: nnUNetTrainerSkeletonRecall)."
+            | Plans _ -> "name of the plans (default: nnUNetPlans)."
+            | Checkpoint _ -> "checkpoint: final, best or latest (default: final)."
+            | Step_Size _ -> "distance of two tiles as a share of the patch, above 0 and at most 1 (default: 0.5)."
+            | No_Mirroring -> "predict each tile once instead of once per mirroring."
+            | Continue_Prediction -> "leave label maps alone that are there already."
+            | Device _ -> "where tensors live: cpu (default: cpu)."
+            | Root _ -> "folder with raw, preprocessed and results (default: ./skeleton-recall)."
+            | Threads _ -> "threads of a tensor operation (default: all cores)."
+
+/// `evaluate TRUTH PREDICTION`.
+type EvaluateArguments =
+    | [<MainCommand; ExactlyOnce>] Folders of TRUTH: string * PREDICTION: string
+    | [<AltCommandLine("-djfile")>] Dataset_Json of file: string
+    | [<AltCommandLine("-o")>] Output of file: string
+    | Connectivity of pair: string
+    | [<AltCommandLine("--chill")>] Allow_Missing
+    | Seed of number: int
+
+    interface IArgParserTemplate with
+        member this.Usage =
+            match this with
+            | Folders _ -> "folder of true label maps and folder of predicted ones, matched by file name."
+            | Dataset_Json _ -> "dataset.json that names the labels (default: beside or above the truth folder)."
+            | Output _ -> "summary file (default: PREDICTION/summary.json)."
+            | Connectivity _ -> "foreground and background connectivity of Betti numbers: 8/4 or 4/8 (default: 8/4)."
+            | Allow_Missing -> "score the cases that have a prediction; without it a missing one is an error."
+            | Seed _ -> "seed of the bootstrap (default: 0)."
+
+/// `skeletonize INPUT OUTPUT`.
+type SkeletonizeArguments =
+    | [<MainCommand; ExactlyOnce>] Files of INPUT: string * OUTPUT: string
+    | Tube_Radius of steps: int
+    | Method of name: string
+
+    interface IArgParserTemplate with
+        member this.Usage =
+            match this with
+            | Files _ -> "label map to read and file to write, each .png or .npy."
+            | Tube_Radius _ -> "steps by which the skeleton is thickened; 0 gives the bare skeleton (default: 2)."
+            | Method _ -> "thinning: zhang (planes) or lee (planes and volumes) (default: zhang in 2D, lee in 3D)."
+
+/// The commands.
+type Arguments =
+    | [<CliPrefix(CliPrefix.None)>] Demo of ParseResults<DemoArguments>
+    | [<CliPrefix(CliPrefix.None)>] Train of ParseResults<TrainArguments>
+    | [<CliPrefix(CliPrefix.None)>] Predict of ParseResults<PredictArguments>
+    | [<CliPrefix(CliPrefix.None)>] Evaluate of ParseResults<EvaluateArguments>
+    | [<CliPrefix(CliPrefix.None)>] Skeletonize of ParseResults<SkeletonizeArguments>
+    | Version
+
+    interface IArgParserTemplate with
+        member this.Usage =
+            match this with
+            | Demo _ -> "generate vessels, train with and without skeleton recall, predict, compare, report."
+            | Train _ -> "train a network: train DATASET CONFIGURATION FOLD."
+            | Predict _ -> "predict label maps: predict -i IMAGES -o LABELS -m CHECKPOINT."
+            | Evaluate _ -> "score label maps against true ones: evaluate TRUTH PREDICTION."
+            | Skeletonize _ -> "tubed skeleton of a label map: skeletonize INPUT OUTPUT."
+            | Version -> "print the version."
+
+/// What came of reading a command line.
+[<RequireQualifiedAccess>]
+type Parsed =
+    /// A command to run.
+    | Command of ParseResults<Arguments>
+    /// Help was asked for.
+    | Help of text: string
+    /// The command line is wrong: one line, and the usage that it should have followed.
+    | Wrong of message: string
+
+/// Reading command lines.
+[<RequireQualifiedAccess>]
+module Arguments =
+
+    /// The name that users type.
+    let programName: string = "skeleton-recall"
+
+    let parser: Lazy<ArgumentParser<Arguments>> =
+        lazy ArgumentParser.Create<Arguments>(programName = programName, checkStructure = false)
+
+    /// What is wrong, from Argu's "ERROR: what is wrong" and the usage behind it.
+    let firstLine (error: ArguParseException) : string =
+        error.Message.Split('\n')[0]
+        |> fun line -> line.Trim().Replace("ERROR: ", "").TrimEnd '.'
+
+    /// Reads a command line. Numbers are read in the invariant culture, whatever the machine's: under a decimal comma
+    /// 0.5 would otherwise become 5.
+    let parse (arguments: string[]) : Parsed =
+        let culture = CultureInfo.CurrentCulture
+        CultureInfo.CurrentCulture <- CultureInfo.InvariantCulture
+
+        try
+            try
+                let results = parser.Value.ParseCommandLine(arguments, raiseOnUsage = true)
+
+                if results.GetAllResults().IsEmpty then
+                    Parsed.Help(parser.Value.PrintUsage())
+                else
+                    Parsed.Command results
+            with :? ArguParseException as error ->
+                if error.ErrorCode = ErrorCode.HelpText then
+                    Parsed.Help error.Message
+                else
+                    Parsed.Wrong(firstLine error)
+        finally
+            CultureInfo.CurrentCulture <- culture

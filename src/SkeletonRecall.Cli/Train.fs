@@ -1,0 +1,216 @@
+namespace SkeletonRecall.Cli
+
+open System
+open Argu
+open SkeletonRecall
+open SkeletonRecall.Training
+
+/// `train DATASET CONFIGURATION FOLD`.
+[<RequireQualifiedAccess>]
+module Train =
+
+    let private wrong (subject: string) (got: string) (wanted: string) : Result<'T, Problem> =
+        Error(Mismatch(subject, got, wanted))
+
+    /// The only device that is served so far.
+    let requireCpu (device: string option) : Result<unit, Problem> =
+        match device with
+        | None
+        | Some "cpu" -> Ok()
+        | Some other -> wrong "--device" $"'%s{other}'" "cpu, the only device that is served"
+
+    /// Sets the threads of a tensor operation.
+    let setThreads (count: int) : unit =
+        LibTorch.ensure ()
+        TorchSharp.torch.set_num_threads count
+
+    /// The three folders, from the environment or the root that was named.
+    let roots (root: string option) : Roots =
+        Store.roots (Environment.GetEnvironmentVariable >> Option.ofObj) root
+
+    let private parseSupervision (text: string option) : Result<Supervision option, Problem> =
+        match text with
+        | None -> Ok None
+        | Some text ->
+            Supervision.parse text
+            |> Result.map Some
+            |> Result.mapError (fun _ ->
+                Mismatch("--supervision", $"'%s{text}'", "recall-at-full, full-resolution or all-heads"))
+
+    let private parseLoss (text: string option) : Result<Objective option, Problem> =
+        match text with
+        | None -> Ok None
+        | Some text ->
+            Objective.parse text
+            |> Result.map Some
+            |> Result.mapError (fun reason ->
+                Mismatch("--loss", reason.TrimEnd '.', "e.g. dice + ce + 1.0*skeleton-recall"))
+
+    // Flags edit the recall term; without one they mean nothing and are refused.
+    let private edited
+        (weight: float option)
+        (radius: int option)
+        (supervision: Supervision option)
+        (objective: Objective)
+        : Result<Objective, Problem> =
+        let recall = Objective.needsSkeleton objective
+
+        match weight, radius with
+        | Some weight, _ when not recall ->
+            wrong "--recall-weight" $"%g{weight}" "an objective with skeleton-recall; this one has no such term"
+        | _, Some radius when not recall ->
+            wrong "--tube-radius" $"%d{radius}" "an objective with skeleton-recall; this one has no such term"
+        | Some weight, _ when not (Double.IsFinite weight && weight >= 0.0) ->
+            wrong "--recall-weight" $"%g{weight}" "0 or more"
+        | _, Some radius when radius < 0 || radius > 16 -> wrong "--tube-radius" $"%d{radius}" "0 to 16 steps"
+        | _ ->
+            let apply change value objective =
+                value
+                |> Option.map (fun value -> change value objective)
+                |> Option.defaultValue objective
+
+            objective
+            |> apply Objective.withTubeRadius radius
+            |> apply Objective.withSupervision supervision
+            |> apply Objective.withRecallWeight weight
+            |> Ok
+
+    let private mirror (text: string option) (standard: bool) : Result<bool, Problem> =
+        match text with
+        | None -> Ok standard
+        | Some "all" -> Ok true
+        | Some "none" -> Ok false
+        | Some other -> wrong "--mirror" $"'%s{other}'" "all or none"
+
+    let private checkRange (name: string) (least: int) (value: int option) : Result<unit, Problem> =
+        match value with
+        | Some value when value < least -> wrong name (string value) $"%d{least} or more"
+        | _ -> Ok()
+
+    /// The request of a command line, or what is wrong with it.
+    let request (arguments: ParseResults<TrainArguments>) : Result<TrainRequest, Problem> =
+        Problem.attempt {
+            let dataset, configuration, fold = arguments.GetResult TrainArguments.Target
+            do! requireCpu (arguments.TryGetResult TrainArguments.Device)
+
+            if configuration <> "2d" then
+                return! wrong "the configuration" $"'%s{configuration}'" "2d, the only one that is served"
+            else
+                let! decoded =
+                    match arguments.TryGetResult TrainArguments.Trainer with
+                    | None -> Ok None
+                    | Some name -> TrainerName.decode name |> Result.map Some
+
+                let! loss = parseLoss (arguments.TryGetResult TrainArguments.Loss)
+
+                let! supervision =
+                    parseSupervision (arguments.TryGetResult TrainArguments.Supervision)
+
+                let! objective =
+                    match loss, decoded with
+                    | Some loss, _ -> Ok loss
+                    | None, Some flags -> Ok flags.Objective
+                    | None, None -> Ok Objective.skeletonRecall
+
+                let! objective =
+                    edited
+                        (arguments.TryGetResult TrainArguments.Recall_Weight)
+                        (arguments.TryGetResult TrainArguments.Tube_Radius)
+                        supervision
+                        objective
+
+                let mirrored = decoded |> Option.map _.Mirror |> Option.defaultValue true
+                let! mirrored = mirror (arguments.TryGetResult TrainArguments.Mirror) mirrored
+                let standard = TrainOptions.standard
+                let epochs = decoded |> Option.bind _.Epochs |> Option.defaultValue standard.Epochs
+
+                do! checkRange "--epochs" 1 (arguments.TryGetResult TrainArguments.Epochs)
+                do! checkRange "--iterations" 1 (arguments.TryGetResult TrainArguments.Iterations)
+                do! checkRange "--validation-iterations" 0 (arguments.TryGetResult TrainArguments.Validation_Iterations)
+                do! checkRange "--batch-size" 1 (arguments.TryGetResult TrainArguments.Batch_Size)
+                do! checkRange "--base-features" 1 (arguments.TryGetResult TrainArguments.Base_Features)
+                do! checkRange "--max-features" 1 (arguments.TryGetResult TrainArguments.Max_Features)
+                do! checkRange "--save-every" 1 (arguments.TryGetResult TrainArguments.Save_Every)
+                do! checkRange "--workers" 0 (arguments.TryGetResult TrainArguments.Workers)
+                do! checkRange "--threads" 1 (arguments.TryGetResult TrainArguments.Threads)
+                let rate = arguments.GetResult(TrainArguments.Learning_Rate, standard.LearningRate)
+
+                if not (Double.IsFinite rate && rate > 0.0) then
+                    return! wrong "--learning-rate" $"%g{rate}" "a number above 0"
+                else
+                    return
+                        {
+                            Roots = roots (arguments.TryGetResult TrainArguments.Root)
+                            Dataset = dataset
+                            Configuration = configuration
+                            Fold = fold
+                            Trainer = arguments.GetResult(TrainArguments.Trainer, TrainerName.standard objective)
+                            PlansName = arguments.GetResult(TrainArguments.Plans, "nnUNetPlans")
+                            Plan =
+                                { Planner.standard with
+                                    BaseFeatures =
+                                        arguments.GetResult(TrainArguments.Base_Features, Planner.standard.BaseFeatures)
+                                    MaxFeatures =
+                                        arguments.GetResult(TrainArguments.Max_Features, Planner.standard.MaxFeatures)
+                                    PatchSize =
+                                        arguments.TryGetResult TrainArguments.Patch_Size
+                                        |> Option.map (fun (height, width) -> [ height; width ])
+                                    BatchSize = arguments.TryGetResult TrainArguments.Batch_Size
+                                }
+                            Train =
+                                { standard with
+                                    Objective = objective
+                                    Epochs = arguments.GetResult(TrainArguments.Epochs, epochs)
+                                    Iterations = arguments.GetResult(TrainArguments.Iterations, standard.Iterations)
+                                    ValidationIterations =
+                                        arguments.GetResult(
+                                            TrainArguments.Validation_Iterations,
+                                            standard.ValidationIterations
+                                        )
+                                    LearningRate = rate
+                                    Mirror = mirrored
+                                    Seed = arguments.GetResult(TrainArguments.Seed, standard.Seed)
+                                    Workers = arguments.GetResult(TrainArguments.Workers, standard.Workers)
+                                    SaveEvery = arguments.GetResult(TrainArguments.Save_Every, standard.SaveEvery)
+                                }
+                            Continue = arguments.Contains TrainArguments.Continue
+                        }
+        }
+
+    /// Trains with a bar or lines of progress, and a line at the end of each epoch where lines are printed.
+    let withProgress
+        (terminal: Terminal)
+        (title: string)
+        (request: TrainRequest)
+        (note: string -> unit)
+        : Result<string, Problem> =
+        Terminal.progress terminal title (fun report ->
+            let total = float (request.Train.Epochs * request.Train.Iterations)
+
+            let progress (event: Progress) =
+                match event with
+                | Step(epoch, iteration, loss) ->
+                    let steps = float (epoch * request.Train.Iterations + iteration + 1)
+                    // The last report is the epoch's, once validation is through.
+                    report (min 0.999 (steps / total)) $"epoch %d{epoch}, loss %.4f{loss}"
+                | Epoch summary ->
+                    report
+                        (float (summary.Epoch + 1) / float request.Train.Epochs)
+                        $"epoch %d{summary.Epoch}, loss %.4f{summary.TrainLoss}, pseudo Dice %.4f{EpochReport.meanDice summary}"
+
+            Pipeline.train request terminal.Stop note progress)
+
+    /// Runs the command; the exit code.
+    let run (terminal: Terminal) (arguments: ParseResults<TrainArguments>) : int =
+        Problem.attempt {
+            let! request = request arguments
+            Option.iter setThreads (arguments.TryGetResult TrainArguments.Threads)
+
+            Terminal.line
+                terminal
+                $"trainer %s{request.Trainer}: %d{request.Train.Epochs} epochs of %d{request.Train.Iterations} iterations, mirroring %b{request.Train.Mirror}, seed %d{request.Train.Seed}"
+
+            let! folder = withProgress terminal "training" request (Terminal.line terminal)
+            return Terminal.line terminal $"written to %s{folder}"
+        }
+        |> Terminal.exitCode terminal

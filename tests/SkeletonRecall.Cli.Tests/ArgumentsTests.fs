@@ -1,0 +1,150 @@
+module SkeletonRecall.Cli.Tests.ArgumentsTests
+
+open System
+open System.Globalization
+open Expecto
+open SkeletonRecall
+open SkeletonRecall.Cli
+open SkeletonRecall.Training
+
+let private trainRequest (arguments: string list) : Result<TrainRequest, Problem> =
+    match Arguments.parse (Array.ofList ("train" :: arguments)) with
+    | Parsed.Command results ->
+        match results.GetAllResults() with
+        | [ Train arguments ] -> Train.request arguments
+        | other -> failtest $"%A{other} is no train command"
+    | other -> failtest $"%A{other}"
+
+let private trained (arguments: string list) : TrainRequest =
+    match trainRequest arguments with
+    | Ok request -> request
+    | Error problem -> failtest (Problem.message problem)
+
+let private refused (arguments: string list) : string =
+    match trainRequest arguments with
+    | Ok _ -> failtest $"%A{arguments} should have been refused"
+    | Error problem -> Problem.message problem
+
+/// Whatever the machine's culture, a comma as decimal separator must not change what is read.
+let private underComma (work: unit -> 'T) : 'T =
+    let before = CultureInfo.CurrentCulture
+    let comma = CultureInfo.InvariantCulture.Clone() :?> CultureInfo
+    comma.NumberFormat.NumberDecimalSeparator <- ","
+    comma.NumberFormat.NumberGroupSeparator <- "."
+    CultureInfo.CurrentCulture <- comma
+
+    try
+        work ()
+    finally
+        CultureInfo.CurrentCulture <- before
+
+[<Tests>]
+let tests =
+    testList
+        "Arguments"
+        [
+            test "the structure of the argument unions is sound" { Argu.ArgumentParser<Arguments>.CheckStructure() }
+
+            test "nnU-Net's words are understood" {
+                let request =
+                    trained
+                        [
+                            "7"
+                            "2d"
+                            "3"
+                            "-tr"
+                            "nnUNetTrainerSkeletonRecall_100epochs"
+                            "-p"
+                            "MyPlans"
+                            "--c"
+                        ]
+
+                Expect.equal (request.Dataset, request.Configuration, request.Fold) ("7", "2d", "3") "target"
+                Expect.equal request.Trainer "nnUNetTrainerSkeletonRecall_100epochs" "trainer"
+                Expect.equal request.PlansName "MyPlans" "plans"
+                Expect.equal request.Train.Epochs 100 "epochs"
+                Expect.isTrue request.Continue "continue"
+                Expect.equal request.Train.Objective Objective.skeletonRecall "objective"
+            }
+
+            test "defaults are nnU-Net's" {
+                let request = trained [ "Dataset007_X"; "2d"; "all" ]
+                Expect.equal request.Train TrainOptions.standard "options"
+                Expect.equal request.Trainer "nnUNetTrainerSkeletonRecall" "trainer"
+            }
+
+            test "flags edit the recall term" {
+                let request =
+                    trained
+                        [
+                            "1"
+                            "2d"
+                            "0"
+                            "--recall-weight"
+                            "0.5"
+                            "--tube-radius"
+                            "3"
+                            "--supervision"
+                            "all-heads"
+                        ]
+
+                Expect.equal
+                    (Objective.print request.Train.Objective)
+                    "dice + ce + 0.5*skeleton-recall(tube-radius=3) on all-heads"
+                    "objective"
+            }
+
+            test "flags of a term that is not there are refused" {
+                Expect.stringContains
+                    (refused [ "1"; "2d"; "0"; "-tr"; "nnUNetTrainer"; "--recall-weight"; "1" ])
+                    "--recall-weight"
+                    "names the flag"
+
+                Expect.stringContains
+                    (refused [ "1"; "2d"; "0"; "--loss"; "dice + ce"; "--tube-radius"; "1" ])
+                    "--tube-radius"
+                    "names the flag"
+            }
+
+            test "names that are not served are refused by name" {
+                Expect.stringContains
+                    (refused [ "1"; "2d"; "0"; "-tr"; "nnUNetTrainerDA5" ])
+                    "nnUNetTrainerDA5"
+                    "trainer"
+
+                Expect.stringContains (refused [ "1"; "3d_fullres"; "0" ]) "3d_fullres" "configuration"
+                Expect.stringContains (refused [ "1"; "2d"; "0"; "-device"; "cuda" ]) "cuda" "device"
+                Expect.stringContains (refused [ "1"; "2d"; "0"; "--loss"; "dice + foo" ]) "character 8" "loss"
+                Expect.stringContains (refused [ "1"; "2d"; "0"; "--epochs"; "0" ]) "--epochs" "range"
+            }
+
+            test "a number has a decimal point in any culture" {
+                let request =
+                    underComma (fun () -> trained [ "1"; "2d"; "0"; "--recall-weight"; "0.5" ])
+
+                Expect.equal
+                    (underComma (fun () -> Objective.print request.Train.Objective))
+                    "dice + ce + 0.5*skeleton-recall"
+                    "half"
+            }
+
+            test "an unknown flag and a missing argument are one line and exit code 2" {
+                for arguments in
+                    [
+                        [ "train"; "1"; "2d"; "0"; "-num_gpus"; "2" ]
+                        [ "predict"; "-i"; "x"; "-m"; "y" ]
+                        [ "frobnicate" ]
+                        [ "train"; "1"; "2d"; "0"; "--epochs"; "many" ]
+                    ] do
+                    let outcome = Commands.run arguments
+                    Expect.equal outcome.Code 2 $"%A{arguments}"
+                    Expect.equal (outcome.Error.TrimEnd().Split('\n').Length) 1 outcome.Error
+            }
+
+            test "help of each command states the defaults" {
+                for command in [ "demo"; "train"; "predict"; "evaluate"; "skeletonize" ] do
+                    let outcome = Commands.run [ command; "--help" ]
+                    Expect.equal outcome.Code 0 command
+                    Expect.stringContains outcome.Output "default" command
+            }
+        ]
