@@ -1,6 +1,7 @@
 namespace SkeletonRecall
 
 open System
+open System.Buffers
 open System.Numerics
 open System.Runtime.Intrinsics
 
@@ -83,11 +84,10 @@ module internal ThinVolume =
         let near = uint slices[int middle]
 
         if (uint slices[int upper] ||| near ||| uint slices[int lower]) < 0x8000u then
-            let inline one (condition: bool) = if condition then 1 else 0
+            // 1 for any bits, 0 for none: branches here would be mispredicted.
+            let inline one (bits: uint) = int ((0u - bits) >>> 31)
 
-            one (upper <> 0u) + one (middle <> 0u) + one (lower <> 0u)
-            - one (near &&& upper <> 0u)
-            - one (near &&& lower <> 0u)
+            one upper + one middle + one lower - one (near &&& upper) - one (near &&& lower)
             <= 1
         else
             isOnePiece neighbours
@@ -213,11 +213,17 @@ module internal ThinVolume =
         member _.Slab: int = slab
         member _.First: int = first
         member _.Last: int = last
-        member val Settled: uint64[] = Array.zeroCreate words.Length
+        member val Settled: uint64[] = ArrayPool<uint64>.Shared.Rent words.Length
         member val Active: byte[] = Array.create ((words.Length >>> 3) + 2) 1uy
-        member val Places: int[] = Array.zeroCreate capacity
-        member val Accepted: uint64[] = Array.zeroCreate capacity
+        member val Places: int[] = ArrayPool<int>.Shared.Rent capacity
+        member val Accepted: uint64[] = ArrayPool<uint64>.Shared.Rent capacity
         member val Border: uint64[] = Array.zeroCreate 8
+
+        interface IDisposable with
+            member this.Dispose() : unit =
+                ArrayPool<uint64>.Shared.Return this.Settled
+                ArrayPool<int>.Shared.Return this.Places
+                ArrayPool<uint64>.Shared.Return this.Accepted
 
     // Lists the words with voxels that have no neighbour on one side and may go; the number of words.
     let inline private collect ([<InlineIfLambda>] neighbour: int -> Vector512<uint64>) (work: Work) : int =
@@ -240,16 +246,22 @@ module internal ThinVolume =
                     if not (Vector512.EqualsAll(open', Vector512<uint64>.Zero)) then
                         Vector512.StoreUnsafe(open', &border[0])
 
-                        for word in 0..7 do
-                            if border[word] <> 0UL then
-                                let at = at + word
-                                settled[at] <- settled[at] ||| border[word]
-                                let accepted = test words work.Stride work.Slab at border[word]
+                        let mutable rest =
+                            Vector512.ExtractMostSignificantBits(
+                                Vector512.OnesComplement(Vector512.Equals(open', Vector512<uint64>.Zero))
+                            )
 
-                                if accepted <> 0UL then
-                                    work.Places[found] <- at
-                                    work.Accepted[found] <- accepted
-                                    found <- found + 1
+                        while rest <> 0UL do
+                            let word = BitOperations.TrailingZeroCount rest
+                            rest <- rest &&& (rest - 1UL)
+                            let at = at + word
+                            settled[at] <- settled[at] ||| border[word]
+                            let accepted = test words work.Stride work.Slab at border[word]
+
+                            if accepted <> 0UL then
+                                work.Places[found] <- at
+                                work.Accepted[found] <- accepted
+                                found <- found + 1
 
         found
 
@@ -345,7 +357,8 @@ module internal ThinVolume =
              - 1)
             >>> 3
 
-        let work = Work(words, Layout.stride extent, Layout.slab extent, first, last)
+        use work = new Work(words, Layout.stride extent, Layout.slab extent, first, last)
+        Array.Clear work.Settled
         let sides = if extent.Depth = 1 then 4 else 6
         let mutable changing = true
 
