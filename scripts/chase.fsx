@@ -136,7 +136,7 @@ let train (name: string, objective: Objective) : string * Scores list =
         |> Problem.orThrow
 
     let minutes = clock.Elapsed.TotalMinutes
-    let predictions = Store.predictionFolder output request.Trainer
+    let predictions = LabelFolder.ofRun output request.Trainer
 
     Pipeline.predict
         {

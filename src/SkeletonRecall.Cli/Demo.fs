@@ -32,7 +32,7 @@ module Demo =
     let options (arguments: ParseResults<DemoArguments>) : Result<DemoOptions, Problem> =
         let options =
             {
-                Output = arguments.GetResult(DemoArguments.Output, Store.demoFolder)
+                Output = arguments.GetResult(DemoArguments.Output, "skeleton-recall/demo")
                 Seed = arguments.GetResult(DemoArguments.Seed, 1)
                 Images = arguments.GetResult(DemoArguments.Images, 12)
                 Size = arguments.GetResult(DemoArguments.Size, 256)
@@ -105,7 +105,7 @@ module Demo =
         : Result<string * Scores list * CaseOverlay list, Problem> =
         Problem.attempt {
             let output =
-                Store.predictionFolder options.Output (TrainerName.standard checkpoint.Options.Objective)
+                LabelFolder.ofRun options.Output (TrainerName.standard checkpoint.Options.Objective)
 
             let request =
                 {
@@ -121,7 +121,7 @@ module Demo =
                 Terminal.progress terminal $"predicting (%s{name})" (fun report ->
                     Pipeline.predict request terminal.Stop report)
 
-            let! pairs, _ = Store.pairLabels (Store.testLabels data) output
+            let! pairs, _ = LabelFolder.pair (Store.testLabels data) output
             let dataset = checkpoint.Dataset
             let! images = Store.listImages (Store.testImages data) dataset.FileEnding
 
@@ -158,7 +158,7 @@ module Demo =
                 |> List.map (fun (case, truth, prediction) -> case, (prediction, truth))
                 |> Map.ofList
 
-            do! Store.writeText (Store.summaryFile output) (Evaluation.summaryJson (fun case -> files[case]) scores)
+            do! Store.writeText (LabelFolder.summary output) (Evaluation.summaryJson (fun case -> files[case]) scores)
             return name, scores, List.map snd cases
         }
 

@@ -38,7 +38,7 @@ module Evaluate =
                 Truth = truth
                 Prediction = prediction
                 DatasetJson = arguments.TryGetResult EvaluateArguments.Dataset_Json
-                Summary = arguments.GetResult(EvaluateArguments.Output, Store.summaryFile prediction)
+                Summary = arguments.GetResult(EvaluateArguments.Output, LabelFolder.summary prediction)
                 Pair = pair
                 AllowMissing = arguments.Contains EvaluateArguments.Allow_Missing
                 Seed = arguments.GetResult(EvaluateArguments.Seed, 0)
@@ -66,9 +66,9 @@ module Evaluate =
                 let! options = options arguments
 
                 let! dataset =
-                    Store.describedBy options.DatasetJson [ options.Prediction; options.Truth ]
+                    LabelFolder.dataset options.DatasetJson [ options.Prediction; options.Truth ]
 
-                let! pairs, missing = Store.pairLabels options.Truth options.Prediction
+                let! pairs, missing = LabelFolder.pair options.Truth options.Prediction
 
                 if not missing.IsEmpty && not options.AllowMissing then
                     Terminal.fail

@@ -23,7 +23,7 @@ module Predict =
 
         match arguments.TryGetResult PredictArguments.Model, arguments.TryGetResult PredictArguments.Dataset, file with
         | _, _, Error problem -> Error problem
-        | Some model, _, Ok file -> Ok(if Store.isFile model then model else Store.file model file)
+        | Some model, _, Ok file -> Ok(if Files.exists model then model else Store.file model file)
         | None, None, _ ->
             Error(Mismatch("predict", "neither -m nor -d", "-m CHECKPOINT, or -d DATASET for a trained fold"))
         | None, Some dataset, Ok file ->

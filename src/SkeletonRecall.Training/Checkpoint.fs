@@ -90,7 +90,7 @@ module Checkpoint =
                 Tensors = List.map Safetensors.ofFloats (checkpoint.Weights @ momentum)
             }
 
-        Store.writeAtomically path (fun stream -> Safetensors.write stream content)
+        Files.writeAtomically path (fun stream -> Safetensors.write stream content)
 
     let private floats (path: string) (stored: StoredTensor) : Result<NamedArray, Problem> =
         match Safetensors.toFloats stored with

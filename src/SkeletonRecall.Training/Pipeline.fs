@@ -153,7 +153,7 @@ module Pipeline =
         }
 
     let private images (dataset: Dataset) (input: string) : Result<(CaseId * string list) list, Problem> =
-        if Store.isFile input then
+        if Files.exists input then
             Store.singleImage dataset.FileEnding input |> Result.map List.singleton
         else
             Store.listImages input dataset.FileEnding
@@ -170,7 +170,7 @@ module Pipeline =
             let! all = images checkpoint.Dataset request.Input
 
             let isWanted (id: CaseId) =
-                not (request.KeepExisting && Store.isFile (Store.labelFile request.Output ".png" id))
+                not (request.KeepExisting && Files.exists (Store.labelFile request.Output ".png" id))
 
             let wanted = all |> List.filter (fst >> isWanted)
             let! network = Checkpoint.network checkpoint

@@ -21,7 +21,7 @@ type Roots =
 [<RequireQualifiedAccess>]
 module Store =
 
-    let private datasetFile = "dataset.json"
+    let internal datasetFile: string = "dataset.json"
 
     /// The three folders. A `root` that was given holds them as raw/, preprocessed/ and results/; without it the variables
     /// nnUNet_raw, nnUNet_preprocessed and nnUNet_results count, each for itself, and `./skeleton-recall` stands in for
@@ -39,10 +39,6 @@ module Store =
             Results = place "nnUNet_results" "results"
         }
 
-    /// Writes a file beside its place and then moves it there: a failure leaves what was there before, and nothing else.
-    let writeAtomically (path: string) (write: Stream -> unit) : Result<unit, Problem> =
-        Files.writeAtomically path write
-
     let private names (list: string -> string[]) (folder: string) (wanted: string) : Result<string list, Problem> =
         try
             if Directory.Exists folder then
@@ -59,7 +55,7 @@ module Store =
         | :? UnauthorizedAccessException -> Error(Unreadable(folder, "there is no permission to look into it"))
         | :? IOException as error -> Error(Unreadable(folder, error.Message.TrimEnd '.'))
 
-    let private fileNames (folder: string) (wanted: string) : Result<string list, Problem> =
+    let internal fileNames (folder: string) (wanted: string) : Result<string list, Problem> =
         names Directory.GetFiles folder wanted
 
     let private folderNames (folder: string) : string list =
@@ -108,7 +104,7 @@ module Store =
     /// Writes a text file, as UTF-8.
     let writeText (path: string) (text: string) : Result<unit, Problem> =
         let bytes = Encoding.UTF8.GetBytes text
-        writeAtomically path (fun stream -> stream.Write(bytes, 0, bytes.Length))
+        Files.writeAtomically path (fun stream -> stream.Write(bytes, 0, bytes.Length))
 
     /// What a dataset.json says. An ending of image files that cannot be read is a problem.
     let readDatasetFile (path: string) : Result<Dataset, Problem> =
@@ -126,22 +122,6 @@ module Store =
     /// What dataset.json in this folder says.
     let readDataset (folder: string) : Result<Dataset, Problem> =
         readDatasetFile (Path.Combine(folder, datasetFile))
-
-    /// The data set that some folders of label maps belong to: the file that is named, or else the first dataset.json in
-    /// one of the folders or right above it.
-    let describedBy (file: string option) (folders: string list) : Result<Dataset, Problem> =
-        let candidates =
-            folders
-            |> List.collect (fun folder ->
-                [
-                    Path.Combine(folder, datasetFile)
-                    Path.Combine(folder, "..", datasetFile)
-                ])
-
-        match file, List.tryFind File.Exists candidates with
-        | Some file, _ -> readDatasetFile file
-        | None, Some found -> readDatasetFile found
-        | None, None -> Error(Missing(candidates.Head, "it names the labels; it is looked for in the folders and above"))
 
     /// Writes dataset.json into this folder.
     let writeDataset (folder: string) (dataset: Dataset) : Result<unit, Problem> =
@@ -363,7 +343,7 @@ module Store =
             let folds = Splits.fiveFold cases
             writeText path (Splits.print folds) |> Result.map (fun () -> folds)
 
-    /// Where the folds of a trained model lie: `<results>/<data set>/<trainer>__<plans>__<configuration>`.
+    /// Where a model's folds lie: `<results>/<data set>/<trainer>__<plans>__<configuration>`.
     let modelFolder
         (roots: Roots)
         (datasetName: string)
@@ -389,71 +369,30 @@ module Store =
 
     /// The last part of a folder's path: the name of the data set that it holds.
     let name (folder: string) : string =
-        match Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath folder)) with
-        | null -> folder
-        | name -> name
-
-    /// Where the summary of a folder of predictions lies: summary.json in it.
-    let summaryFile (folder: string) : string = Path.Combine(folder, "summary.json")
-
-    /// The label maps that stand under the same name in both folders, as case, truth and prediction, sorted by name; and
-    /// the names of those of the first folder that the second lacks. Other files are left alone.
-    let pairLabels
-        (truth: string)
-        (prediction: string)
-        : Result<(string * string * string) list * string list, Problem> =
-        Problem.attempt {
-            let! wanted = fileNames truth "a folder of true label maps is wanted"
-            let! found = fileNames prediction "a folder of predicted label maps is wanted"
-
-            let maps =
-                wanted
-                |> List.filter (fun name -> name.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
-
-            let pairs, missing =
-                maps |> List.partition (fun name -> List.contains name found)
-
-            if pairs.IsEmpty then
-                return! Error(Missing(prediction, $"label maps named like those in %s{truth} are wanted"))
-            else
-                return
-                    pairs
-                    |> List.map (fun name ->
-                        let case =
-                            Path.GetFileNameWithoutExtension name |> Option.ofObj |> Option.defaultValue name
-
-                        case, Path.Combine(truth, name), Path.Combine(prediction, name)),
-                    missing
-        }
-
-    /// Whether a file of this name is there.
-    let isFile (path: string) : bool = File.Exists path
+        Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath folder))
+        |> Option.ofObj
+        |> Option.defaultValue folder
 
     /// One image file as the only channel file of its case.
     let singleImage (ending: string) (path: string) : Result<CaseId * string list, Problem> =
         let name = Path.GetFileName path |> Option.ofObj |> Option.defaultValue path
 
         if not (name.EndsWith(ending, StringComparison.Ordinal)) then
-            Error(Mismatch(path, $"the ending '%s{Path.GetExtension name}'", $"%s{ending}, as the data set's images have"))
+            Error(
+                Mismatch(path, $"the ending '%s{Path.GetExtension name}'", $"%s{ending}, as the data set's images have")
+            )
         else
-            let stem =
-                match channelFile ending name with
-                | Some(case, _) -> case
-                | None -> name.Substring(0, name.Length - ending.Length)
-
-            caseId path stem |> Result.map (fun id -> id, [ path ])
+            channelFile ending name
+            |> Option.map fst
+            |> Option.defaultValue (name.Substring(0, name.Length - ending.Length))
+            |> caseId path
+            |> Result.map (fun id -> id, [ path ])
 
     /// All three folders below one.
     let rootsIn (folder: string) : Roots = roots (fun _ -> None) (Some folder)
-
-    /// Where the demo writes when it is told nothing else.
-    let demoFolder: string = Path.Combine(".", "skeleton-recall", "demo")
 
     /// The held-out images of a data set.
     let testImages (dataset: string) : string = Path.Combine(dataset, "imagesTs")
 
     /// The label maps of the held-out images.
     let testLabels (dataset: string) : string = Path.Combine(dataset, "labelsTs")
-
-    /// Where a run's predictions lie in a folder of several runs.
-    let predictionFolder (folder: string) (run: string) : string = Path.Combine(folder, "predictions", run)
