@@ -1,0 +1,113 @@
+namespace SkeletonRecall.CSharp;
+
+/// <summary>Options of <see cref="LabelMap.ToTube"/>.</summary>
+public sealed record TubeOptions
+{
+    /// <summary>By how many steps of the cross the skeleton grows, in voxels; 0 or more, 2 by default.</summary>
+    public int Radius { get; init; } = 2;
+
+    internal Core.TubeOptions ToCore() => new(Radius);
+}
+
+/// <summary>
+/// Class ids on a grid, 0 for background. A label map does not change: it holds a copy of the values that it is made from.
+/// </summary>
+public sealed class LabelMap
+{
+    internal LabelMap(Core.Volume<short> core) => Core = core;
+
+    internal Core.Volume<short> Core { get; }
+
+    /// <summary>A label map from row-major class ids, <c>extent.Count</c> of them.</summary>
+    /// <exception cref="ArgumentException">The number of values does not fit the extent.</exception>
+    public LabelMap(Extent extent, ReadOnlySpan<short> labels)
+    {
+        ArgumentNullException.ThrowIfNull(extent);
+        Grids.RequireLength(nameof(labels), extent, extent.Count, labels.Length);
+        Core = Volume.create(extent.Core, labels.ToArray());
+    }
+
+    /// <summary>A label map of a plane from [row, column].</summary>
+    /// <exception cref="ArgumentException">An axis is empty.</exception>
+    public static LabelMap FromArray(short[,] labels)
+    {
+        ArgumentNullException.ThrowIfNull(labels);
+        return new(Grids.ExtentOf(labels), Grids.Flatten(labels, (short label) => label));
+    }
+
+    /// <summary>A label map of a volume from [slice, row, column].</summary>
+    /// <exception cref="ArgumentException">An axis is empty.</exception>
+    public static LabelMap FromArray(short[,,] labels)
+    {
+        ArgumentNullException.ThrowIfNull(labels);
+        return new(Grids.ExtentOf(labels), Grids.Flatten(labels, (short label) => label));
+    }
+
+    /// <summary>
+    /// A label map from a PNG or .npy file: values as stored, except that a mask of 0 and 255 becomes 0 and 1, which is
+    /// told to <paramref name="notes"/>.
+    /// </summary>
+    /// <exception cref="ProblemException">The file is missing or cannot be read.</exception>
+    public static LabelMap Read(string path, IProgress<string>? notes = null)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return new(Interop.Noted(Interop.OrThrow(Pipeline.Reader.mask(path)), notes));
+    }
+
+    /// <summary>Writes PNG (8 bits, 16 where a label is above 255) or .npy, by the ending of the path.</summary>
+    /// <exception cref="ArgumentException">Another ending, a negative label, or a volume as PNG.</exception>
+    /// <exception cref="ProblemException">The file cannot be written.</exception>
+    public void Save(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        Interop.OrThrow(Pipeline.Reader.writeLabels(path, Core));
+    }
+
+    /// <summary>The size of the grid.</summary>
+    public Extent Extent => new(Core.Extent);
+
+    /// <summary>The class ids, row-major (the last axis runs fastest).</summary>
+    public ReadOnlySpan<short> Labels => Core.Data;
+
+    /// <summary>Distance between neighbouring voxel centres in mm, one entry per axis, slowest first.</summary>
+    public IReadOnlyList<double> Spacing => Interop.FromList(Core.Spacing.Values);
+
+    /// <summary>The class id of a pixel; in a volume, of one of the first slice.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It lies outside the extent.</exception>
+    public short this[int row, int column] => this[0, row, column];
+
+    /// <summary>The class id of a voxel.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It lies outside the extent.</exception>
+    public short this[int slice, int row, int column] => Core.Data[Grids.Index(Extent, slice, row, column)];
+
+    /// <summary>The class ids, row-major, in an array of the caller's own.</summary>
+    public short[] ToArray() => (short[])Core.Data.Clone();
+
+    /// <summary>All voxels of any class (labels above 0).</summary>
+    public Mask Foreground() => new(Tube.binarize(Core));
+
+    /// <summary>The voxels of one class.</summary>
+    public Mask MaskOf(int label) =>
+        new(MaskModule.ofVolume(Interop.ToFunction((short value) => value == label), Core));
+
+    /// <summary>The labels inside a mask, 0 outside.</summary>
+    /// <exception cref="ArgumentException">The extents differ.</exception>
+    public LabelMap Within(Mask mask)
+    {
+        ArgumentNullException.ThrowIfNull(mask);
+        return new(Tube.assignClasses(Core, mask.Core));
+    }
+
+    /// <summary>
+    /// The tubed skeleton, the target of the Skeleton Recall loss (Kirchhoff et al., ECCV 2024): the skeleton of the merged
+    /// foreground, grown a little, with the class of each voxel's own label. Equal to upstream's bit for bit.
+    /// </summary>
+    /// <exception cref="ArgumentException">The radius is negative.</exception>
+    public LabelMap ToTube(TubeOptions? options = null) => new(Tube.ofLabels((options ?? new()).ToCore(), Core));
+
+    /// <summary>Whether the other has the same extent and class ids; spacing is not compared.</summary>
+    public bool SameAs(LabelMap? other) => other is not null && Volume.equal(Core, other.Core);
+
+    /// <summary>The extent.</summary>
+    public override string ToString() => $"LabelMap of {Core.Extent}";
+}

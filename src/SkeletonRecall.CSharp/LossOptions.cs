@@ -1,0 +1,59 @@
+namespace SkeletonRecall.CSharp;
+
+/// <summary>Options of <see cref="Loss.CrossEntropy"/>.</summary>
+public sealed record CrossEntropyOptions
+{
+    /// <summary>The share of each voxel's truth that is spread evenly over all classes, 0 (the default) to 1.</summary>
+    public double LabelSmoothing { get; init; }
+
+    internal Core.CrossEntropyOptions ToCore() => new(LabelSmoothing);
+}
+
+/// <summary>Options of <see cref="Loss.SoftDice"/>.</summary>
+public sealed record SoftDiceOptions
+{
+    /// <summary>
+    /// Whether sums are taken over the batch before the ratio (true), or each sample has its own ratio and the mean is taken
+    /// (false, the default).
+    /// </summary>
+    public bool BatchDice { get; init; }
+
+    /// <summary>Whether the background counts as a class; false by default.</summary>
+    public bool Background { get; init; }
+
+    /// <summary>Added to numerator and denominator; at least 0, 1e-5 by default.</summary>
+    public double Smooth { get; init; } = 1e-5;
+
+    internal Core.SoftDiceOptions ToCore() => new(BatchDice, Background, Smooth);
+}
+
+/// <summary>Options of <see cref="Loss.SkeletonRecall"/>.</summary>
+public sealed record SkeletonRecallOptions
+{
+    /// <summary>
+    /// Whether sums are taken over the batch before the ratio (true), or each sample has its own ratio and the mean is taken
+    /// (false, the default).
+    /// </summary>
+    public bool BatchDice { get; init; }
+
+    /// <summary>Added to numerator and denominator; at least 0, 1e-5 by default.</summary>
+    public double Smooth { get; init; } = 1e-5;
+
+    internal Core.SoftRecallOptions ToCore() => new(BatchDice, Smooth);
+}
+
+/// <summary>What <see cref="Loss.Check"/> found.</summary>
+/// <param name="Value">The loss of the given logits.</param>
+/// <param name="LargestGradient">The largest absolute entry of the gradient by autograd.</param>
+/// <param name="LargestDifference">The largest absolute difference between autograd's gradient and central differences.</param>
+/// <param name="LeftAlive">Tensors that were alive afterwards and not before; 0 for a loss that frees what it makes.</param>
+/// <param name="Passed">
+/// Whether the gradient agrees to 1e-5 of its largest entry (1e-8 where it vanishes) and nothing was left alive.
+/// </param>
+public sealed record LossCheck(
+    double Value,
+    double LargestGradient,
+    double LargestDifference,
+    long LeftAlive,
+    bool Passed
+);

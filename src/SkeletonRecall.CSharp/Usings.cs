@@ -1,0 +1,9 @@
+// The F# assemblies by short names: the nouns of this assembly have the same names as theirs.
+global using System;
+global using System.Collections.Generic;
+global using System.Linq;
+global using System.Threading;
+global using TorchSharp;
+global using Core = SkeletonRecall;
+global using Pipeline = SkeletonRecall.Training;
+global using Tensor = TorchSharp.torch.Tensor;
