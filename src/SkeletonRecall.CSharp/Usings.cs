@@ -3,6 +3,7 @@ global using System;
 global using System.Collections.Generic;
 global using System.Linq;
 global using System.Threading;
+global using System.Threading.Tasks;
 global using TorchSharp;
 global using Core = SkeletonRecall;
 global using Pipeline = SkeletonRecall.Training;

@@ -1,0 +1,79 @@
+namespace SkeletonRecall.CSharp;
+
+/// <summary>How a run trains; the defaults are nnU-Net's with the Skeleton Recall objective.</summary>
+public sealed record TrainOptions
+{
+    /// <summary>What is made small; <c>dice + ce + 1.0*skeleton-recall</c> by default.</summary>
+    public Objective Objective { get; init; } = Objective.SkeletonRecall;
+
+    /// <summary>Epochs of the whole run, 1000 by default; the learning rate falls to 0 over them.</summary>
+    public int Epochs { get; init; } = 1000;
+
+    /// <summary>Training iterations per epoch, 250 by default; an epoch is no pass over the data.</summary>
+    public int Iterations { get; init; } = 250;
+
+    /// <summary>Validation iterations per epoch, 50 by default; 0 leaves validation out.</summary>
+    public int ValidationIterations { get; init; } = 50;
+
+    /// <summary>Learning rate of the first epoch; 0.01 by default.</summary>
+    public double LearningRate { get; init; } = 0.01;
+
+    /// <summary>Nesterov momentum; 0.99 by default.</summary>
+    public double Momentum { get; init; } = 0.99;
+
+    /// <summary>Weight decay (L2) on all parameters; 3e-5 by default.</summary>
+    public double WeightDecay { get; init; } = 3e-5;
+
+    /// <summary>Longest gradient (L2 over all parameters); 12 by default.</summary>
+    public double Clip { get; init; } = 12;
+
+    /// <summary>Share of each batch's patches that must show foreground; 0.33 by default.</summary>
+    public double Oversampling { get; init; } = 0.33;
+
+    /// <summary>Whether training mirrors along all axes, and prediction may; true by default.</summary>
+    public bool Mirror { get; init; } = true;
+
+    /// <summary>Seed of weights, patches and augmentation; 0 by default.</summary>
+    public int Seed { get; init; }
+
+    /// <summary>Threads that prepare batches; 1 by default.</summary>
+    public int Workers { get; init; } = 1;
+
+    /// <summary>Epochs between two files checkpoint_latest; 50 by default.</summary>
+    public int SaveEvery { get; init; } = 50;
+
+    internal Pipeline.TrainOptions ToCore() =>
+        new(
+            Objective.Core,
+            Epochs,
+            Iterations,
+            ValidationIterations,
+            LearningRate,
+            Momentum,
+            WeightDecay,
+            Clip,
+            Oversampling,
+            Mirror,
+            Seed,
+            Workers,
+            SaveEvery
+        );
+
+    internal static TrainOptions From(Pipeline.TrainOptions core) =>
+        new()
+        {
+            Objective = new(core.Objective),
+            Epochs = core.Epochs,
+            Iterations = core.Iterations,
+            ValidationIterations = core.ValidationIterations,
+            LearningRate = core.LearningRate,
+            Momentum = core.Momentum,
+            WeightDecay = core.WeightDecay,
+            Clip = core.Clip,
+            Oversampling = core.Oversampling,
+            Mirror = core.Mirror,
+            Seed = core.Seed,
+            Workers = core.Workers,
+            SaveEvery = core.SaveEvery,
+        };
+}
