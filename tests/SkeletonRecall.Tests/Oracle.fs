@@ -94,7 +94,9 @@ module PlainPlane =
         let thinned =
             Array.init extent.Count (fun at -> cells[(at / extent.Width + 1) * width + at % extent.Width + 1])
 
-        Mask.ofVolume (fun cell -> cell = 1) (Volume<int>(extent, mask.Spacing, thinned))
+        Volume.create extent thinned
+        |> Volume.withSpacing mask.Spacing
+        |> Mask.ofVolume (fun cell -> cell = 1)
 
 /// Thinning of volumes by the reference's tables, one voxel at a time: what `Skeleton` must equal.
 [<RequireQualifiedAccess>]
@@ -370,7 +372,9 @@ module PlainVolume =
             for row in 0 .. extent.Height - 1 do
                 System.Array.Copy(cells, place slice row, thinned, Extent.index extent slice row 0, extent.Width)
 
-        Mask.ofVolume (fun cell -> cell = 1uy) (Volume<byte>(extent, mask.Spacing, thinned))
+        Volume.create extent thinned
+        |> Volume.withSpacing mask.Spacing
+        |> Mask.ofVolume (fun cell -> cell = 1uy)
 
 /// Components by floods, one voxel at a time: what `Components` must equal.
 [<RequireQualifiedAccess>]

@@ -1,0 +1,53 @@
+namespace SkeletonRecall.Benchmarks
+
+open System
+
+module Program =
+
+    type private Options = { Json: string option; Quick: bool }
+
+    let private usage =
+        "compare [--json FILE] [--quick]\n"
+        + "  --json FILE  also writes the rows to a file\n"
+        + "  --quick      shorter runs, and no volume of 256^3"
+
+    let rec private parse (options: Options) (arguments: string list) : Options option =
+        match arguments with
+        | [] -> Some options
+        | "--quick" :: rest -> parse { options with Quick = true } rest
+        | "--json" :: file :: rest -> parse { options with Json = Some file } rest
+        | _ -> None
+
+    let private compare (options: Options) : int =
+        let python = Python.find ()
+        let seconds = if options.Quick then 0.3 else 1.0
+        printfn "%s" Row.machine
+
+        match python with
+        | Some python -> printfn "theirs: %s (%s)" python.Versions python.Command
+        | None -> printfn "theirs: plain F#, one voxel at a time; no Python here imports scikit-image and scipy"
+
+        printfn "\n%s" Row.header
+
+        let rows =
+            Cases.all options.Quick
+            |> List.map (fun case ->
+                let row = Row.measure python seconds (case ())
+                printfn "%s" (Row.print row)
+                row)
+
+        options.Json |> Option.iter (fun file -> Row.save file python rows)
+        if List.forall (fun row -> row.Equal) rows then 0 else 1
+
+    [<EntryPoint>]
+    let main (arguments: string[]) : int =
+        match List.ofArray arguments with
+        | "compare" :: rest ->
+            match parse { Json = None; Quick = false } rest with
+            | Some options -> compare options
+            | None ->
+                eprintfn "%s" usage
+                2
+        | _ ->
+            eprintfn "%s" usage
+            2

@@ -1,0 +1,35 @@
+namespace SkeletonRecall.Benchmarks
+
+open System.Diagnostics
+
+/// What is timed. The function that a run gives back brings its result into a form that can be compared, untimed.
+type Work<'Result> = unit -> (unit -> 'Result)
+
+/// The least time of several runs, by the clock on the wall.
+[<RequireQualifiedAccess>]
+module Timing =
+
+    /// The least number of runs that count.
+    [<Literal>]
+    let Runs = 5
+
+    /// The least milliseconds of at least `Runs` runs that fill `seconds`, and the last result, after at least 3 runs
+    /// that fill `seconds` for the compiler to settle.
+    let best (seconds: float) (work: Work<'Result>) : struct (float * 'Result) =
+        let phase (least: int) : struct (float * (unit -> 'Result)) =
+            let clock = Stopwatch.StartNew()
+            let mutable result = work ()
+            let mutable shortest = clock.Elapsed.TotalMilliseconds
+            let mutable runs = 1
+
+            while runs < least || clock.Elapsed.TotalSeconds < seconds do
+                let start = Stopwatch.GetTimestamp()
+                result <- work ()
+                shortest <- min shortest (Stopwatch.GetElapsedTime start).TotalMilliseconds
+                runs <- runs + 1
+
+            struct (shortest, result)
+
+        phase 3 |> ignore
+        let struct (shortest, result) = phase Runs
+        struct (shortest, result ())
