@@ -4,7 +4,7 @@ using Microsoft.FSharp.Core;
 
 namespace SkeletonRecall.CSharp;
 
-/// <summary>Between C#'s types and F#'s; the only file that names the latter.</summary>
+/// <summary>Between C#'s types and F#'s; no other file converts.</summary>
 internal static class Interop
 {
     internal static FSharpList<T> ToList<T>(IEnumerable<T> items) => ListModule.OfSeq(items);

@@ -118,8 +118,5 @@ public sealed class Loss
         return loss.Weighted(weight);
     }
 
-    internal Microsoft.FSharp.Core.FSharpFunc<
-        Tensor,
-        Microsoft.FSharp.Core.FSharpFunc<Core.Target, Tensor>
-    > ToFunction() => Interop.ToFunction(evaluate);
+    internal CoreLoss ToFunction() => Interop.ToFunction(evaluate);
 }

@@ -6,5 +6,9 @@ global using System.Threading;
 global using System.Threading.Tasks;
 global using TorchSharp;
 global using Core = SkeletonRecall;
+global using CoreLoss = Microsoft.FSharp.Core.FSharpFunc<
+    TorchSharp.torch.Tensor,
+    Microsoft.FSharp.Core.FSharpFunc<SkeletonRecall.Target, TorchSharp.torch.Tensor>
+>;
 global using Pipeline = SkeletonRecall.Training;
 global using Tensor = TorchSharp.torch.Tensor;
