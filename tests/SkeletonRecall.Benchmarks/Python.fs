@@ -35,8 +35,19 @@ module Python =
                 UseShellExecute = false
             )
 
-        for name in [ "OMP_NUM_THREADS"; "OPENBLAS_NUM_THREADS"; "MKL_NUM_THREADS" ] do
-            start.Environment[name] <- "1"
+        let settings =
+            [
+                "OMP_NUM_THREADS", "1"
+                "OPENBLAS_NUM_THREADS", "1"
+                "MKL_NUM_THREADS", "1"
+                // glibc keeps the memory that it has, as our side does.
+                "MALLOC_MMAP_MAX_", "0"
+                "MALLOC_TRIM_THRESHOLD_", "17179869184"
+                "MALLOC_TOP_PAD_", "268435456"
+            ]
+
+        for name, value in settings do
+            start.Environment[name] <- value
 
         let started =
             try

@@ -28,7 +28,7 @@ module Row =
     /// By how many times ours is faster.
     let ratio (row: Row) : float = row.Theirs / row.Ours
 
-    /// Times both sides, one after the other, each for `seconds` to warm up and `seconds` that count.
+    /// Times both sides, one after the other, each warmed up and then for `seconds`.
     let measure (python: Python option) (seconds: float) (case: Case) : Row =
         let struct (ours, result) = Timing.best seconds case.Ours
 

@@ -13,10 +13,13 @@ module Timing =
     [<Literal>]
     let Runs = 5
 
+    // The compiler replaces its first code in the background, after many calls: a short warm-up would time the first.
+    let private warmUp: float = 1.0
+
     /// The least milliseconds of at least `Runs` runs that fill `seconds`, and the last result, after at least 3 runs
-    /// that fill `seconds` for the compiler to settle.
+    /// that fill a second for the compiler to settle.
     let best (seconds: float) (work: Work<'Result>) : struct (float * 'Result) =
-        let phase (least: int) : struct (float * (unit -> 'Result)) =
+        let phase (least: int) (seconds: float) : struct (float * (unit -> 'Result)) =
             let clock = Stopwatch.StartNew()
             let mutable result = work ()
             let mutable shortest = clock.Elapsed.TotalMilliseconds
@@ -30,6 +33,6 @@ module Timing =
 
             struct (shortest, result)
 
-        phase 3 |> ignore
-        let struct (shortest, result) = phase Runs
+        phase 3 warmUp |> ignore
+        let struct (shortest, result) = phase Runs seconds
         struct (shortest, result ())
