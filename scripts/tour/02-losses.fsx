@@ -77,7 +77,7 @@ match Objective.parse "dice + ce + 1.0*skeleton-recall" with
 | Error message -> printfn $"%s{message}"
 
 match Objective.parse "dice + ce + 1.0*skeleton-recal" with
-| Ok _ -> failwith "this text should have been refused"
+| Ok _ -> invalidOp "this text should have been refused"
 | Error message -> printfn $"\n%s{message}"
 
 // Gradients are what trains: each term is checked against finite differences by `Loss.check`.

@@ -74,7 +74,7 @@ module Python =
     let private script () : string =
         use stream =
             match Assembly.GetExecutingAssembly().GetManifestResourceStream "theirs.py" with
-            | null -> failwith "The script theirs.py is not in the program."
+            | null -> invalidOp "The script theirs.py is not in the program."
             | stream -> stream
 
         use reader = new StreamReader(stream)
