@@ -1,14 +1,5 @@
 namespace SkeletonRecall.CSharp;
 
-/// <summary>Options of <see cref="LabelMap.ToTube"/>.</summary>
-public sealed record TubeOptions
-{
-    /// <summary>By how many steps of the cross the skeleton grows, in voxels; 0 or more, 2 by default.</summary>
-    public int Radius { get; init; } = 2;
-
-    internal Core.TubeOptions ToCore() => new(Radius);
-}
-
 /// <summary>
 /// Class ids on a grid, 0 for background. A label map does not change: it holds a copy of the values that it is made from.
 /// </summary>
@@ -100,10 +91,23 @@ public sealed class LabelMap
 
     /// <summary>
     /// The tubed skeleton, the target of the Skeleton Recall loss (Kirchhoff et al., ECCV 2024): the skeleton of the merged
-    /// foreground, grown a little, with the class of each voxel's own label. Equal to upstream's bit for bit.
+    /// foreground, grown a little, with the class of each voxel's own label. By default equal to upstream's bit for bit.
     /// </summary>
-    /// <exception cref="ArgumentException">The radius is negative.</exception>
+    /// <exception cref="ArgumentException">An option is out of range.</exception>
     public LabelMap ToTube(TubeOptions? options = null) => new(Tube.ofLabels((options ?? new()).ToCore(), Core));
+
+    /// <summary>
+    /// The tubed skeletons of regions, which may overlap: one mask per region, which is a list of the labels that it
+    /// consists of. A tube lies inside its region.
+    /// </summary>
+    /// <exception cref="ArgumentException">An option is out of range, or a region has no labels.</exception>
+    public IReadOnlyList<Mask> ToRegionTubes(IReadOnlyList<IReadOnlyList<short>> regions, TubeOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(regions);
+        var core = Interop.ToList(regions.Select(region => Interop.ToList(region)));
+        var tubes = Tube.ofRegions((options ?? new()).ToCore(), core, Core);
+        return [.. tubes.Select(tube => new Mask(tube))];
+    }
 
     /// <summary>Whether the other has the same extent and class ids; spacing is not compared.</summary>
     public bool SameAs(LabelMap? other) => other is not null && Volume.equal(Core, other.Core);

@@ -60,8 +60,8 @@ public sealed class Objective : IEquatable<Objective>
         : Core.Supervision.IsFullResolution ? Supervision.FullResolution
         : Supervision.AllHeads;
 
-    /// <summary>The radius of the tube that the recall term wants, in voxels.</summary>
-    public int TubeRadius => Core.Tube.Radius;
+    /// <summary>The tube that the recall term wants.</summary>
+    public TubeOptions Tube => TubeOptions.FromCore(Core.Tube);
 
     /// <summary>Whether targets need tubed skeletons: whether a recall term has a weight above 0.</summary>
     public bool NeedsSkeleton => ObjectiveModule.needsSkeleton(Core);
@@ -70,8 +70,16 @@ public sealed class Objective : IEquatable<Objective>
     /// <exception cref="ArgumentException">The weight is out of range, or there is no such term.</exception>
     public Objective WithRecallWeight(double weight) => new(ObjectiveModule.withRecallWeight(weight, Core));
 
-    /// <summary>The same objective with another radius of the tube, in voxels.</summary>
-    /// <exception cref="ArgumentException">The radius is negative, or there is no recall term.</exception>
+    /// <summary>The same objective with another tube.</summary>
+    /// <exception cref="ArgumentException">An option is out of range, or there is no recall term.</exception>
+    public Objective WithTube(TubeOptions tube)
+    {
+        ArgumentNullException.ThrowIfNull(tube);
+        return new(ObjectiveModule.withTube(tube.ToCore(), Core));
+    }
+
+    /// <summary>The same objective with another radius of the tube, in steps of the cross.</summary>
+    /// <exception cref="ArgumentException">The radius is not 0 to 16, or there is no recall term.</exception>
     public Objective WithTubeRadius(int radius) => new(ObjectiveModule.withTubeRadius(radius, Core));
 
     /// <summary>The same objective with batch Dice on or off in all terms that know it.</summary>

@@ -10,8 +10,7 @@ type SkeletonizeOptions =
     {
         Input: string
         Output: string
-        Radius: int
-        Method: Thinning option
+        Tube: TubeOptions
     }
 
 /// `skeletonize INPUT OUTPUT`: the tubed skeleton of one label map.
@@ -23,7 +22,9 @@ module Skeletonize =
         let input, output = arguments.GetResult SkeletonizeArguments.Files
 
         let radius =
-            arguments.GetResult(SkeletonizeArguments.Tube_Radius, Tube.standard.Radius)
+            arguments.TryGetResult SkeletonizeArguments.Tube_Radius
+            |> Option.map TubeRadius.Steps
+            |> Option.defaultValue Tube.standard.Radius
 
         let thinning =
             match arguments.TryGetResult SkeletonizeArguments.Method with
@@ -36,7 +37,9 @@ module Skeletonize =
 
         match thinning with
         | Error problem -> Error problem
-        | Ok _ when radius < 0 -> Error(Mismatch("--tube-radius", string radius, "0 or more steps"))
+        | Ok _ when (TubeOptions.radiusProblem radius).IsSome ->
+            let steps = arguments.GetResult SkeletonizeArguments.Tube_Radius
+            Error(Mismatch("--tube-radius", string steps, $"0 to %d{TubeOptions.MostSteps} steps"))
         | Ok _ when ending <> ".png" && ending <> ".npy" ->
             Error(Mismatch(output, $"the ending '%s{ending}'", ".png or .npy"))
         | Ok thinning ->
@@ -44,12 +47,15 @@ module Skeletonize =
                 {
                     Input = input
                     Output = output
-                    Radius = radius
-                    Method = thinning
+                    Tube =
+                        { Tube.standard with
+                            Radius = radius
+                            Thinning = thinning
+                        }
                 }
 
     let private tube (options: SkeletonizeOptions) (labels: LabelMap) : Result<LabelMap, Problem> =
-        match options.Method with
+        match options.Tube.Thinning with
         | Some Thinning.Zhang when labels.Extent.Rank = 3 ->
             Error(
                 Mismatch(
@@ -58,21 +64,7 @@ module Skeletonize =
                     "a plane for --method zhang; lee thins volumes"
                 )
             )
-        | Some thinning ->
-            labels
-            |> Tube.binarize
-            |> Skeleton.thinBy thinning
-            |> Morphology.dilate Element.Cross options.Radius
-            |> Tube.assignClasses labels
-            |> Ok
-        | None ->
-            Ok(
-                Tube.ofLabels
-                    { Tube.standard with
-                        Radius = options.Radius
-                    }
-                    labels
-            )
+        | _ -> Ok(Tube.ofLabels options.Tube labels)
 
     let private writable (options: SkeletonizeOptions) (labels: LabelMap) : Result<unit, Problem> =
         if labels.Extent.Rank = 3 && Path.GetExtension options.Output <> ".npy" then
@@ -90,11 +82,16 @@ module Skeletonize =
             let! result = tube options labels
             do! Reader.writeLabels options.Output result
 
+            let radius =
+                match options.Tube.Radius with
+                | TubeRadius.Steps steps -> $"%d{steps}"
+                | TubeRadius.Ball millimetres -> $"%g{millimetres} mm"
+
             let count (map: LabelMap) =
                 map.Data |> Array.sumBy (fun label -> if label <> 0s then 1 else 0)
 
             Terminal.line
                 terminal
-                $"%s{options.Output}: %O{result.Extent}, %d{count result} of %d{count labels} labelled voxels in the tube of radius %d{options.Radius}"
+                $"%s{options.Output}: %O{result.Extent}, %d{count result} of %d{count labels} labelled voxels in the tube of radius %s{radius}"
         }
         |> Terminal.exitCode terminal

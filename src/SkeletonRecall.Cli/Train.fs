@@ -62,7 +62,8 @@ module Train =
             wrong "--tube-radius" $"%d{radius}" "an objective with skeleton-recall; this one has no such term"
         | Some weight, _ when not (Double.IsFinite weight && weight >= 0.0) ->
             wrong "--recall-weight" $"%g{weight}" "0 or more"
-        | _, Some radius when radius < 0 || radius > 16 -> wrong "--tube-radius" $"%d{radius}" "0 to 16 steps"
+        | _, Some radius when (TubeOptions.radiusProblem (TubeRadius.Steps radius)).IsSome ->
+            wrong "--tube-radius" $"%d{radius}" $"0 to %d{TubeOptions.MostSteps} steps"
         | _ ->
             let apply change value objective =
                 value

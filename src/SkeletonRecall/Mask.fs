@@ -84,6 +84,13 @@ module Mask =
     let empty (extent: Extent) : Mask =
         Mask(extent, Spacing.unit extent.Rank, Array.zeroCreate (Layout.length extent))
 
+    /// The same voxels with another spacing. Throws ArgumentException when the ranks differ.
+    let withSpacing (spacing: Spacing) (mask: Mask) : Mask =
+        if spacing.Rank <> mask.Extent.Rank then
+            invalidArg (nameof spacing) $"A spacing of rank %d{spacing.Rank} does not fit the extent %O{mask.Extent}."
+
+        Mask(mask.Extent, spacing, mask.Words)
+
     /// The voxels whose value satisfies the predicate.
     let ofVolume (predicate: 'T -> bool) (volume: Volume<'T>) : Mask =
         let extent = volume.Extent

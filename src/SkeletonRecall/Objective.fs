@@ -99,16 +99,22 @@ module Objective =
                         term)
         }
 
-    /// The same objective with another radius of the tube, in voxels (at least 0).
+    /// The same objective with another tube. Throws ArgumentException for options out of range and for an objective
+    /// without recall term.
+    let withTube (tube: TubeOptions) (objective: Objective) : Objective =
+        requireRecall "A tube" objective
+        TubeOptions.problem tube |> Option.iter (invalidArg (nameof tube))
+        { objective with Tube = tube }
+
+    /// The same objective with another radius of the tube, in steps of the cross (0 to 16).
     /// Throws ArgumentException for a radius out of range and for an objective without recall term.
     let withTubeRadius (radius: int) (objective: Objective) : Objective =
         requireRecall "A tube radius" objective
-
-        if radius < 0 then
-            invalidArg (nameof radius) $"A tube's radius is at least 0 voxels; got %d{radius}."
+        let radius' = TubeRadius.Steps radius
+        TubeOptions.radiusProblem radius' |> Option.iter (invalidArg (nameof radius))
 
         { objective with
-            Tube = { objective.Tube with Radius = radius }
+            Tube = { objective.Tube with Radius = radius' }
         }
 
     /// The same objective with another supervision.
@@ -218,7 +224,7 @@ module Objective =
                     Term.name term, value
         ]
 
-    let private radiusOf (radii: Located<int> list) : int =
+    let private radiusOf (radii: Located<int> list) : TubeRadius =
         match radii with
         | [] -> Tube.standard.Radius
         | first :: rest ->
@@ -230,7 +236,7 @@ module Objective =
                         $"tube-radius=%d{other.Value} contradicts tube-radius=%d{first.Value} before it"
                     )
                 )
-            | None -> first.Value
+            | None -> TubeRadius.Steps first.Value
 
     let private supervisionOf (syntax: Located<string> option) : Supervision =
         match syntax with
@@ -251,21 +257,28 @@ module Objective =
                 Terms = terms
                 Supervision = supervisionOf tree.Supervision
                 Tube =
-                    {
+                    { Tube.standard with
                         Radius = radiusOf (List.choose id radii)
                     }
             })
 
     /// The text of an objective; `parse` gives the same objective back (a tube without recall term is not written).
-    /// Options at their standard values are left out. Throws ArgumentException for an objective without terms.
+    /// Options at their standard values are left out. Throws ArgumentException for an objective without terms
+    /// and for options of the tube that have no text form.
     let print (objective: Objective) : string =
         requireTerms objective
 
         let radius =
-            if objective.Tube = Tube.standard then
-                None
-            else
-                Some objective.Tube.Radius
+            match objective.Tube with
+            | tube when tube = Tube.standard -> None
+            | { Radius = TubeRadius.Steps steps } as tube when
+                tube =
+                    { Tube.standard with
+                        Radius = TubeRadius.Steps steps
+                    }
+                ->
+                Some steps
+            | tube -> invalidArg (nameof objective) $"Of a tube's options only steps have a text form; got %A{tube}."
 
         let terms = objective.Terms |> List.map (Term.print radius) |> String.concat " + "
 

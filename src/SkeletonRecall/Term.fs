@@ -128,7 +128,7 @@ module Term =
             },
             radius
         | "tube-radius" ->
-            let value = numberWithin 0.0 1000.0 option
+            let value = numberWithin 0.0 (float TubeOptions.MostSteps) option
 
             if value <> floor value then
                 raise (

@@ -1,14 +1,8 @@
 namespace SkeletonRecall
 
+open System
 open System.Numerics
 open System.Runtime.Intrinsics
-
-/// How a tubed skeleton is made.
-type TubeOptions =
-    {
-        /// By how many steps of the cross the skeleton grows, in voxels; 0 or more, 2 by default.
-        Radius: int
-    }
 
 /// Tubed skeletons, the targets of the Skeleton Recall loss: the skeleton of the merged foreground, grown a little, with
 /// the class of each voxel's own label (Y. Kirchhoff et al., "Skeleton Recall Loss for Connectivity Conserving and
@@ -16,8 +10,8 @@ type TubeOptions =
 [<RequireQualifiedAccess>]
 module Tube =
 
-    /// Upstream's: radius 2.
-    let standard: TubeOptions = { Radius = 2 }
+    /// Upstream's: `TubeOptions.standard`.
+    let standard: TubeOptions = TubeOptions.standard
 
     // Which of 64 labels are above 0, the first in bit 0.
     let inline private positive (labels: int16[]) (at: int) : uint64 =
@@ -109,16 +103,99 @@ module Tube =
         paintInto labels.Extent labels.Data mask.Words data
         Volume<int16>(labels.Extent, labels.Spacing, data)
 
-    /// The tubed skeleton of a label map, equal to upstream's bit for bit: binarized, thinned (Zhang in planes, Lee in
-    /// volumes), grown by `Radius` steps of the cross, and given the labels. Every voxel is 0 or its own label, so that
-    /// the tube never leaves the labelled structure (negative labels that the tube reaches stay what they are).
-    /// Throws ArgumentException for a negative radius.
-    let ofLabels (options: TubeOptions) (labels: LabelMap) : LabelMap =
-        if options.Radius < 0 then
-            invalidArg (nameof options) $"The radius of a tube is 0 voxels or more; got %d{options.Radius}."
+    let private hasLabel (label: int16) (labels: LabelMap) : Mask =
+        Mask.ofVolume (fun value -> value = label) labels
 
-        labels
-        |> binarize
-        |> Skeleton.thin
-        |> Morphology.dilate Element.Cross options.Radius
-        |> assignClasses labels
+    // What is neither skeletonized nor painted.
+    let private without (ignored: Mask option) (mask: Mask) : Mask =
+        match ignored with
+        | Some ignored -> Mask.difference mask ignored
+        | None -> mask
+
+    let private notServed (what: string) : 'T =
+        raise (NotSupportedException $"%s{what} is not served yet.")
+
+    /// The skeleton of a mask by the options' method, guard and pruning. Throws ArgumentException for options out of
+    /// range and for Zhang's method on a volume.
+    let skeleton (options: TubeOptions) (mask: Mask) : Mask =
+        TubeOptions.require options
+
+        if options.Guard then
+            notServed "Guard"
+
+        if options.Prune > 0.0 then
+            notServed "Prune"
+
+        match options.Thinning with
+        | Some thinning -> Skeleton.thinBy thinning mask
+        | None -> Skeleton.thin mask
+
+    /// The mask grown by the options' radius. Throws ArgumentException for a radius out of range.
+    let grow (options: TubeOptions) (mask: Mask) : Mask =
+        TubeOptions.require options
+
+        match options.Radius with
+        | TubeRadius.Steps steps -> Morphology.dilate Element.Cross steps mask
+        | TubeRadius.Ball _ -> notServed "A ball"
+
+    // The voxels of the tubes of all classes, each tube inside its class.
+    let private ofClasses (options: TubeOptions) (ignored: Mask option) (labels: LabelMap) : Mask =
+        let foreground = binarize labels |> without ignored
+
+        let classes =
+            labels.Data |> Array.distinct |> Array.filter (fun label -> label > 0s)
+
+        (Mask.empty labels.Extent |> Mask.withSpacing labels.Spacing, classes)
+        ||> Array.fold (fun tubes label ->
+            let structure = Mask.intersect foreground (hasLabel label labels)
+
+            structure
+            |> skeleton options
+            |> grow options
+            |> Mask.intersect structure
+            |> Mask.union tubes)
+
+    /// The tubed skeleton of a label map, by default equal to upstream's bit for bit: binarized, thinned (Zhang in planes,
+    /// Lee in volumes), grown by 2 steps of the cross, and given the labels. Every voxel is 0 or its own label, so that
+    /// the tube never leaves the labelled structure (negative labels that a tube around the merged foreground reaches
+    /// stay what they are). Throws ArgumentException for options out of range and for Zhang's method on a volume.
+    let ofLabels (options: TubeOptions) (labels: LabelMap) : LabelMap =
+        TubeOptions.require options
+        let ignored = options.Ignore |> Option.map (fun label -> hasLabel label labels)
+
+        match options.SkeletonOf with
+        | SkeletonOf.MergedForeground ->
+            labels
+            |> binarize
+            |> without ignored
+            |> skeleton options
+            |> grow options
+            |> without ignored
+            |> assignClasses labels
+        | SkeletonOf.EachClass -> ofClasses options ignored labels |> assignClasses labels
+
+    /// The tubed skeletons of regions, which may overlap: one mask per region, which is a list of the labels that it
+    /// consists of (as nnU-Net's `labels` are in a data set of regions). A tube lies inside its region. It runs around
+    /// the skeleton of the merged foreground or, for `EachClass`, of the region alone.
+    /// Throws ArgumentException as `ofLabels` does, and for a region without labels.
+    let ofRegions (options: TubeOptions) (regions: int16 list list) (labels: LabelMap) : Mask list =
+        TubeOptions.require options
+        let ignored = options.Ignore |> Option.map (fun label -> hasLabel label labels)
+
+        if regions |> List.exists List.isEmpty then
+            invalidArg (nameof regions) "A region has at least one label; one of these has none."
+
+        let region (members: int16 list) : Mask =
+            let members = Set.ofList members
+            labels |> Mask.ofVolume members.Contains |> without ignored
+
+        match options.SkeletonOf with
+        | SkeletonOf.MergedForeground ->
+            let tube = labels |> binarize |> without ignored |> skeleton options |> grow options
+
+            regions |> List.map (fun members -> Mask.intersect (region members) tube)
+        | SkeletonOf.EachClass ->
+            regions
+            |> List.map (fun members ->
+                let structure = region members
+                structure |> skeleton options |> grow options |> Mask.intersect structure)

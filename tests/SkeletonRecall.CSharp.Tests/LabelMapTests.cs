@@ -92,7 +92,7 @@ internal static class LabelMapTests
         var labels = Check.Labels("01");
         Check.Contains(
             Check.Throws<ArgumentException>(() => labels.ToTube(new() { Radius = -1 })).Message,
-            "The radius of a tube is 0 voxels or more; got -1."
+            "The radius of a tube is 0 to 16 steps; got -1."
         );
         Check.Contains(
             Check.Throws<ArgumentException>(() => new LabelMap(Extent.Plane(2, 2), [1])).Message,

@@ -19,7 +19,7 @@ internal static class ObjectiveTests
         Check.Equal(Objective.NnUNet.ToString(), "dice + ce", "nnU-Net's");
         Check.Equal(Objective.Parse("dice + ce"), Objective.NnUNet, "read back");
         var all = Objective.Parse("ce + 0.5*skeleton-recall(tube-radius=3) on all-heads");
-        Check.Equal(all.TubeRadius, 3, "radius");
+        Check.Equal(all.Tube, new TubeOptions { Radius = 3 }, "radius");
         Check.Equal(all.Supervision, Supervision.AllHeads, "supervision");
         Check.True(all.NeedsSkeleton && !Objective.NnUNet.NeedsSkeleton, "who needs skeletons");
     }

@@ -9,7 +9,19 @@ internal static class OptionsTests
         Runner.TestList(
             "Options",
             [
-                Runner.TestCase("tube", () => Compare(new TubeOptions(), Core.Tube.standard)),
+                Runner.TestCase(
+                    "tube",
+                    () =>
+                    {
+                        Compare(new TubeOptions(), Core.Tube.standard, "Radius", "BallRadius");
+                        Check.Equal(
+                            Core.Tube.standard.Radius,
+                            Core.TubeRadius.NewSteps(new TubeOptions().Radius),
+                            "radius"
+                        );
+                        Check.Equal(new TubeOptions().BallRadius, null, "ball");
+                    }
+                ),
                 Runner.TestCase("cross-entropy", () => Compare(new CrossEntropyOptions(), Core.CrossEntropy.standard)),
                 Runner.TestCase("soft Dice", () => Compare(new SoftDiceOptions(), Core.SoftDice.standard)),
                 Runner.TestCase(

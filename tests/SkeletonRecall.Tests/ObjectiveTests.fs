@@ -114,7 +114,9 @@ type private Texts =
                     Supervision = supervision
                     Tube =
                         if List.exists Term.isRecall terms then
-                            { Radius = radius }
+                            { Tube.standard with
+                                Radius = TubeRadius.Steps radius
+                            }
                         else
                             Tube.standard
                 }
@@ -340,7 +342,7 @@ let tests =
                     parsed
                         "0.5*dice(batch-dice, background, smooth=1) + ce(label-smoothing=.1) + skeleton-recall(tube-radius=3) on all-heads"
 
-                Expect.equal objective.Tube { Radius = 3 } "radius"
+                Expect.equal objective.Tube.Radius (TubeRadius.Steps 3) "radius"
                 Expect.equal objective.Supervision AllHeads "supervision"
 
                 Expect.equal

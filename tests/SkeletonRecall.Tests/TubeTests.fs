@@ -7,6 +7,11 @@ open SkeletonRecall
 let private isTubeOf (labels: LabelMap) (tube: LabelMap) : bool =
     Array.forall2 (fun (label: int16) painted -> painted = 0s || painted = label) labels.Data tube.Data
 
+let private steps (steps: int) : TubeOptions =
+    { Tube.standard with
+        Radius = TubeRadius.Steps steps
+    }
+
 let private count (labels: LabelMap) : int =
     labels.Data |> Array.sumBy (fun label -> if label <> 0s then 1 else 0)
 
@@ -16,8 +21,7 @@ let tests =
         "Tube"
         [
             Property.test "a tube is 0 or the label, and grows with the radius" (fun (AnyLabels labels) ->
-                let tubes =
-                    [ 0..4 ] |> List.map (fun radius -> Tube.ofLabels { Radius = radius } labels)
+                let tubes = [ 0..4 ] |> List.map (fun radius -> Tube.ofLabels (steps radius) labels)
 
                 tubes |> List.forall (isTubeOf labels)
                 && tubes |> List.pairwise |> List.forall (fun (thin, thick) -> isTubeOf thick thin))
@@ -38,7 +42,7 @@ let tests =
                 && (Tube.assignClasses labels holes).Data = painted)
 
             Property.test "radius 0 is the skeleton itself" (fun (AnyLabels labels) ->
-                count (Tube.ofLabels { Radius = 0 } labels) = Mask.count (Skeleton.thin (Tube.binarize labels)))
+                count (Tube.ofLabels (steps 0) labels) = Mask.count (Skeleton.thin (Tube.binarize labels)))
 
             Property.test "leaves its input alone" (fun (AnyLabels labels) ->
                 let before = Array.copy labels.Data
@@ -59,9 +63,7 @@ let tests =
             testCase "a negative radius is refused"
             <| fun () ->
                 Expect.throwsT<ArgumentException>
-                    (fun () ->
-                        Tube.ofLabels { Radius = -1 } (Volume.create (Extent.plane 1 1) [| 1s |])
-                        |> ignore)
+                    (fun () -> Tube.ofLabels (steps -1) (Volume.create (Extent.plane 1 1) [| 1s |]) |> ignore)
                     "-1"
 
             testCase "extents must agree"
@@ -83,6 +85,6 @@ let tests =
                 check Tube.standard "tube" (record.File "tube")
 
                 match record.TryFile "thinlabel" with
-                | Some wanted -> check { Radius = 0 } "thinlabel" wanted
+                | Some wanted -> check (steps 0) "thinlabel" wanted
                 | None -> ())
         ]
