@@ -1,5 +1,7 @@
 namespace SkeletonRecall
 
+open System
+
 /// How far the skeletons of two masks lie inside the other mask.
 type Centreline =
     {
@@ -32,3 +34,25 @@ module Centreline =
     let measure (prediction: Mask) (truth: Mask) : Centreline =
         Extent.requireEqual (nameof truth) prediction.Extent truth.Extent
         ofSkeletons prediction (Skeleton.thin prediction) truth (Skeleton.thin truth)
+
+    /// The measure where an empty skeleton's precision or sensitivity has the value `empty` (tools use NaN, 0 and 1), and
+    /// where clDice has the value `apart` when precision and sensitivity are both 0.
+    /// Throws ArgumentException when the extents differ.
+    let measureBy (empty: float) (apart: float) (prediction: Mask) (truth: Mask) : Centreline =
+        let measured = measure prediction truth
+
+        let filled (value: float) =
+            if Double.IsNaN value then empty else value
+
+        let precision = filled measured.Precision
+        let sensitivity = filled measured.Sensitivity
+
+        {
+            Precision = precision
+            Sensitivity = sensitivity
+            ClDice =
+                if precision = 0.0 && sensitivity = 0.0 then
+                    apart
+                else
+                    2.0 * precision * sensitivity / (precision + sensitivity)
+        }

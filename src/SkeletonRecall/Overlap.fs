@@ -59,3 +59,8 @@ module Overlap =
     /// The common voxels divided by those of the union (Jaccard's index); 0 to 1, NaN when both masks are empty.
     let iou (overlap: Overlap) : float =
         share overlap.TruePositives (overlap.TruePositives + overlap.FalsePositives + overlap.FalseNegatives)
+
+    /// How much the volume of the prediction differs from the truth's, without sign and divided by the truth's; 0 or
+    /// more, NaN when both masks are empty and infinite when the truth alone is.
+    let volumeDifference (overlap: Overlap) : float =
+        share (abs (overlap.FalsePositives - overlap.FalseNegatives)) (overlap.TruePositives + overlap.FalseNegatives)
