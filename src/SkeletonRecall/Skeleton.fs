@@ -30,3 +30,16 @@ module Skeleton =
             thinBy Thinning.Zhang mask
         else
             thinBy Thinning.Lee mask
+
+    /// The skeleton without its spurs: branches from a junction to an end that are shorter than `least` mm. The shortest
+    /// goes first; where a junction is left with two branches, these become one branch before the next is looked at, so
+    /// that of a fork's two tips the longer one goes on as part of the main curve, and no curve is eaten from its end.
+    /// This is done until no spur is left: pruning twice is pruning once. A component never goes: curves without a
+    /// junction, rings and single voxels stay whatever their length, and Betti numbers stay (8 neighbours, or 26).
+    /// The mask should be a skeleton; of other masks only what looks like a spur is removed.
+    /// Throws ArgumentException for a length that is negative or NaN.
+    let prune (least: float) (skeleton: Mask) : Mask =
+        if not (least >= 0.0) then
+            invalidArg (nameof least) $"The length of a spur is 0 mm or more; got %g{least}."
+
+        Spurs.prune least skeleton

@@ -52,9 +52,22 @@ module Golden =
     let path (relative: string) : string =
         Path.Combine(root, "tests", "golden", relative)
 
-    /// Reads a .npy file of any version; throws InvalidDataException for Fortran order and big-endian types.
+    let private bytes (path: string) : byte[] =
+        if path.EndsWith(".gz", StringComparison.Ordinal) then
+            use file = File.OpenRead path
+
+            use unpacked =
+                new Compression.GZipStream(file, Compression.CompressionMode.Decompress)
+
+            use result = new MemoryStream()
+            unpacked.CopyTo result
+            result.ToArray()
+        else
+            File.ReadAllBytes path
+
+    /// Reads a .npy or .npy.gz file of any version; throws InvalidDataException for Fortran order and big-endian types.
     let numpy (path: string) : NumpyArray =
-        let file = File.ReadAllBytes path
+        let file = bytes path
 
         if
             file.Length < 10
