@@ -24,7 +24,16 @@ public sealed record SoftDiceOptions
     /// <summary>Added to numerator and denominator; at least 0, 1e-5 by default.</summary>
     public double Smooth { get; init; } = 1e-5;
 
-    internal Core.SoftDiceOptions ToCore() => new(BatchDice, Background, Smooth);
+    /// <summary>
+    /// Whether sums are taken of true positives, false positives and false negatives, as nnU-Net's SoftDiceLoss does, or of
+    /// less (false, the default), as its MemoryEfficientSoftDiceLoss does. The results are the same up to rounding.
+    /// </summary>
+    public bool Plain { get; init; }
+
+    /// <summary>Whether a class that the labels do not hold is left out of the mean; false by default.</summary>
+    public bool PresentOnly { get; init; }
+
+    internal Core.SoftDiceOptions ToCore() => new(BatchDice, Background, Smooth, Plain, PresentOnly);
 }
 
 /// <summary>Options of <see cref="Loss.SkeletonRecall"/>.</summary>
@@ -39,7 +48,12 @@ public sealed record SkeletonRecallOptions
     /// <summary>Added to numerator and denominator; at least 0, 1e-5 by default.</summary>
     public double Smooth { get; init; } = 1e-5;
 
-    internal Core.SoftRecallOptions ToCore() => new(BatchDice, Smooth);
+    /// <summary>
+    /// Whether a class without skeleton is left out of the mean; false by default, where it counts as recalled.
+    /// </summary>
+    public bool PresentOnly { get; init; }
+
+    internal Core.SoftRecallOptions ToCore() => new(BatchDice, Smooth, PresentOnly);
 }
 
 /// <summary>What <see cref="Loss.Check"/> found.</summary>

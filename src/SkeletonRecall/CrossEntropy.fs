@@ -5,12 +5,13 @@ open TorchSharp
 /// What cross-entropy may be told.
 type CrossEntropyOptions =
     {
-        /// The share of each voxel's truth that is spread evenly over all classes, 0 (the default) to 1
-        /// (Szegedy et al., "Rethinking the Inception architecture", 2016).
+        /// The share of each voxel's truth that is spread evenly over all classes (over yes and no of each region), 0
+        /// (the default) to 1 (Szegedy et al., "Rethinking the Inception architecture", 2016).
         LabelSmoothing: float
     }
 
-/// Cross-entropy: minus the log of the softmax probability of the true class, mean over the voxels that count.
+/// Cross-entropy: minus the log of the softmax probability of the true class, mean over the voxels that count; against
+/// regions it is the binary one (`BinaryCrossEntropy`).
 [<RequireQualifiedAccess>]
 module CrossEntropy =
 
@@ -25,12 +26,7 @@ module CrossEntropy =
     /// Marks what the mask leaves out by the index that libtorch's cross-entropy skips.
     let private skipped = -100L
 
-    /// Cross-entropy of logits (B, C, spatial...) against class ids; a scalar of at least 0, computed in float32 for
-    /// half-precision logits. The mean goes over the voxels of the batch that count (target.Valid); 0 with a zero
-    /// gradient where none counts, as in nnU-Net. Throws ArgumentException for shapes that do not fit, ids outside
-    /// 0..C-1, regions, and logits of which NaN or infinity makes the loss NaN.
-    let loss (options: CrossEntropyOptions) (logits: Tensor) (target: Target) : Tensor =
-        requireOptions options
+    let private ofClasses (options: CrossEntropyOptions) (logits: Tensor) (target: Target) : Tensor =
         Target.requireLogits logits
         let ids = Target.classIds logits target
 
@@ -60,3 +56,21 @@ module CrossEntropy =
 
             Target.requireFinite logits result
             result)
+
+    /// Cross-entropy of logits (B, C, spatial...) against class ids; a scalar of at least 0, computed in float32 for
+    /// half-precision logits. The mean goes over the voxels of the batch that count (target.Valid); 0 with a zero
+    /// gradient where none counts, as in nnU-Net. Against regions it is `BinaryCrossEntropy.loss`, as in nnU-Net.
+    /// Throws ArgumentException for shapes that do not fit, ids outside 0..C-1, and logits of which NaN or infinity
+    /// makes the loss NaN.
+    let loss (options: CrossEntropyOptions) (logits: Tensor) (target: Target) : Tensor =
+        requireOptions options
+
+        match target.Truth with
+        | Regions _ ->
+            let binary: BinaryCrossEntropyOptions =
+                {
+                    LabelSmoothing = options.LabelSmoothing
+                }
+
+            BinaryCrossEntropy.loss binary logits target
+        | Classes _ -> ofClasses options logits target

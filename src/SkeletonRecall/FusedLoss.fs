@@ -22,9 +22,14 @@ type internal FusedTerms =
 [<RequireQualifiedAccess>]
 module internal FusedLoss =
 
-    /// Whether the kernel serves these logits: on the CPU, in one piece of memory that an index reaches.
-    let serves (logits: Tensor) : bool =
+    /// Whether the kernel serves these logits, on the CPU, in one piece of memory that an index reaches, and this target,
+    /// of class ids, skeleton too.
+    let serves (logits: Tensor) (target: Target) : bool =
         logits.device_type = DeviceType.CPU
+        && (match target.Truth with
+            | Classes _ -> true
+            | Regions _ -> false)
+        && (target.Skeleton.IsNone || Target.hasSkeletonIds target)
         && (match logits.dtype with
             | torch.ScalarType.Float32
             | torch.ScalarType.Float64
@@ -46,7 +51,8 @@ module internal FusedLoss =
     let private narrow (tensor: Tensor) : Tensor = tensor.``to``(torch.int16).contiguous()
 
     /// One ratio per class, or per sample and class: value of the loss -mean(numerator / denominator), and the
-    /// factors for its slopes by numerator and denominator.
+    /// factors for its slopes by numerator and denominator. Where `wanted` is given, the mean goes over the ratios in
+    /// which it is above 0.
     let private ratios
         (batch: bool)
         (samples: int)
@@ -54,34 +60,45 @@ module internal FusedLoss =
         (first: int)
         (numerator: int -> float)
         (denominator: int -> float)
+        (wanted: float[] option)
         : struct (float * float[] * float[]) =
         let byNumerator = Array.zeroCreate<float>(samples * classes)
         let byDenominator = Array.zeroCreate<float>(samples * classes)
-        let groups = if batch then 1 else samples
-        let share = 1.0 / float (groups * (classes - first))
         let mutable value = 0.0
 
-        for group in 0 .. groups - 1 do
-            for index in first .. classes - 1 do
-                let members =
-                    [|
-                        for sample in (if batch then 0 else group) .. (if batch then samples - 1 else group) do
-                            sample * classes + index
-                    |]
+        let groups =
+            [|
+                for group in 0 .. (if batch then 0 else samples - 1) do
+                    for index in first .. classes - 1 do
+                        let members =
+                            [|
+                                for sample in (if batch then 0 else group) .. (if batch then samples - 1 else group) do
+                                    sample * classes + index
+                            |]
 
-                let above = members |> Array.sumBy numerator
-                let below = members |> Array.sumBy denominator
-                let bounded = max below 1e-8
-                value <- value - share * above / bounded
+                        let isPresent (wanted: float[]) : bool =
+                            members |> Array.exists (fun at -> wanted[at] > 0.0)
 
-                for at in members do
-                    byNumerator[at] <- -share / bounded
+                        if wanted |> Option.forall isPresent then
+                            members
+            |]
 
-                    byDenominator[at] <-
-                        if below >= 1e-8 then
-                            share * above / (bounded * bounded)
-                        else
-                            0.0
+        let share = 1.0 / float (max 1 groups.Length)
+
+        for members in groups do
+            let above = members |> Array.sumBy numerator
+            let below = members |> Array.sumBy denominator
+            let bounded = max below 1e-8
+            value <- value - share * above / bounded
+
+            for at in members do
+                byNumerator[at] <- -share / bounded
+
+                byDenominator[at] <-
+                    if below >= 1e-8 then
+                        share * above / (bounded * bounded)
+                    else
+                        0.0
 
         struct (value, byNumerator, byDenominator)
 
@@ -109,10 +126,20 @@ module internal FusedLoss =
                 first
                 (fun at -> 2.0 * sums.Overlap[at] + diceSmooth at)
                 (fun at -> sums.Predicted[at] + sums.Truth[at] + diceSmooth at)
+                (if terms.Dice.PresentOnly then Some sums.Truth else None)
 
         let struct (recall, recallByAbove, _) =
-            ratios terms.Recall.BatchDice samples classes 1 (fun at -> sums.Recalled[at] + recallSmooth at) (fun at ->
-                sums.Skeleton[at] + recallSmooth at)
+            ratios
+                terms.Recall.BatchDice
+                samples
+                classes
+                1
+                (fun at -> sums.Recalled[at] + recallSmooth at)
+                (fun at -> sums.Skeleton[at] + recallSmooth at)
+                (if terms.Recall.PresentOnly then
+                     Some sums.Skeleton
+                 else
+                     None)
 
         let term (weight: float) (value: float) : float =
             if weight = 0.0 then 0.0 else weight * value
@@ -164,7 +191,7 @@ module internal FusedLoss =
 
         let skeleton =
             if terms.RecallWeight > 0.0 then
-                Some(Target.skeletonIds logits target)
+                Some(Target.skeleton logits target)
             else
                 None
 

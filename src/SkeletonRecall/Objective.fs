@@ -177,7 +177,7 @@ module Objective =
         let terms = terms |> List.filter (fun term -> term.Weight > 0.0)
 
         match fuse terms with
-        | Some fused when FusedLoss.serves logits -> FusedLoss.loss fused logits target
+        | Some fused when FusedLoss.serves logits target -> FusedLoss.loss fused logits target
         | _ -> plainLoss terms logits target
 
     /// The weighted sum of the objective's terms on one head: logits (B, C, spatial...) and target to a scalar.

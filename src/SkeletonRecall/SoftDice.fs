@@ -8,23 +8,41 @@ type SoftDiceOptions =
         /// Whether overlap and sizes are summed over the batch before the ratio (true), or each sample has its own
         /// ratio and the mean is taken (false, the default). nnU-Net's plans decide it per configuration.
         BatchDice: bool
-        /// Whether the background counts as a class; false by default.
+        /// Whether the background counts as a class; false by default. Regions have none.
         Background: bool
         /// Added to numerator and denominator; at least 0, 1e-5 by default.
         Smooth: float
+        /// Whether sums are taken of true positives, false positives and false negatives, as nnU-Net's SoftDiceLoss
+        /// does, or of less (false, the default), as its MemoryEfficientSoftDiceLoss does. The results are the same up
+        /// to rounding.
+        Plain: bool
+        /// Whether a class that the labels do not hold is left out of the mean (per sample, or per batch with
+        /// `BatchDice`). False, upstream's, by default: such a class adds a ratio near 0, which moves nothing.
+        PresentOnly: bool
     }
 
-/// Memory-efficient soft Dice as nnU-Net's: -(2 sum(p g) + smooth) / (sum(p) + sum(g) + smooth) per class, the mean
-/// over classes (Isensee et al., "nnU-Net", Nature Methods 2021; Drozdzal et al. 2016).
+/// Soft Dice as nnU-Net's: -(2 sum(p g) + smooth) / (sum(p) + sum(g) + smooth) per class or region, the mean
+/// over them (Isensee et al., "nnU-Net", Nature Methods 2021; Drozdzal et al. 2016).
 [<RequireQualifiedAccess>]
 module SoftDice =
 
-    /// nnU-Net's: each sample its own ratio, no background, smooth 1e-5.
+    /// nnU-Net's: each sample its own ratio, no background, smooth 1e-5, all classes, memory-efficient.
     let standard: SoftDiceOptions =
         {
             BatchDice = false
             Background = false
             Smooth = 1e-5
+            Plain = false
+            PresentOnly = false
+        }
+
+    /// The defaults of nnU-Net's SoftDiceLoss: true and false positives and false negatives, with the background,
+    /// smooth 1.
+    let plain: SoftDiceOptions =
+        { standard with
+            Background = true
+            Smooth = 1.0
+            Plain = true
         }
 
     /// Throws ArgumentException for options out of range.
@@ -41,50 +59,62 @@ module SoftDice =
                 axis
         |]
 
-    /// Class ids as one-hot channels from `first` on, in the type of the probabilities; 0 where a voxel is ignored.
-    let internal truthChannels (first: int64) (ids: Tensor) (valid: Tensor option) (probabilities: Tensor) : Tensor =
-        let classes = probabilities.shape[1]
-        let all = Tensors.oneHot classes probabilities.dtype ids
-        let channels = all.narrow (1L, first, classes - first)
+    /// The mean of ratios, of those alone whose class is present (`wanted` above 0) if asked for; 0 where none is.
+    let internal average (presentOnly: bool) (wanted: Tensor) (ratio: Tensor) : Tensor =
+        if presentOnly then
+            let present = wanted.gt(Scalar.op_Implicit 0).``to`` ratio.dtype
+            (ratio * present).sum() / present.sum().clamp_min(Scalar.op_Implicit 1)
+        else
+            ratio.mean ()
 
-        match valid with
-        | None -> channels
-        | Some valid -> channels * valid
-
-    /// Soft Dice of logits (B, C, spatial...) against class ids: a scalar in [-1, 0], smaller is better, computed in
-    /// float32 for half-precision logits. Voxels that do not count (target.Valid) are left out of all sums. A class
-    /// that neither labels nor probabilities hold has the ratio smooth / smooth = 1. Throws ArgumentException for
-    /// shapes that do not fit, ids outside 0..C-1, regions, and logits of which NaN or infinity makes the loss NaN.
+    /// Soft Dice of logits (B, C, spatial...) against class ids (softmax) or regions (sigmoid): a scalar in [-1, 0],
+    /// smaller is better, computed in float32 for half-precision logits. Voxels that do not count (target.Valid) are
+    /// left out of all sums. A class that neither labels nor probabilities hold has the ratio smooth / smooth = 1.
+    /// Throws ArgumentException for shapes that do not fit, ids outside 0..C-1, regions of other values than 0 and 1,
+    /// and logits of which NaN or infinity makes the loss NaN.
     let loss (options: SoftDiceOptions) (logits: Tensor) (target: Target) : Tensor =
         requireOptions options
-        Target.requireLogits logits
-        let ids = Target.classIds logits target
+        Target.require logits target
 
         Tensors.scoped (fun () ->
-            let first = if options.Background then 0L else 1L
+            let first =
+                if options.Background then
+                    0L
+                else
+                    Target.firstForeground target
+
+            let foreground (channels: Tensor) =
+                channels.narrow (1L, first, channels.shape[1] - first)
+
             let axes = summedAxes options.BatchDice logits
             let smooth = Scalar.op_Implicit options.Smooth
-            let probabilities = (Tensors.atLeastSingle logits).softmax 1L
+            let probabilities = Target.probabilities logits target
+            let valid = Target.counts probabilities.dtype target
 
-            let valid =
-                target.Valid
-                |> Option.map (fun valid -> (valid.ne (Scalar.op_Implicit 0)).``to`` probabilities.dtype)
-
-            let truth = truthChannels first ids valid probabilities
-            let foreground = probabilities.narrow (1L, first, probabilities.shape[1] - first)
-
-            let predicted =
+            let counted (channels: Tensor) : Tensor =
                 match valid with
-                | None -> foreground.sum axes
-                | Some valid -> (foreground * valid).sum axes
+                | None -> channels
+                | Some valid -> channels * valid
 
-            let overlap = (foreground * truth).sum axes
-            let sizes = (predicted + truth.sum axes).add smooth
+            let truth = counted (foreground (Target.truthChannels probabilities target))
+            let predicted = foreground probabilities
+            let wanted = truth.sum axes
+
+            let struct (above, below) =
+                if options.Plain then
+                    let positive = counted predicted
+                    let truePositive = (positive * truth).sum axes
+                    let falsePositive = (positive * truth.neg().add(Scalar.op_Implicit 1)).sum axes
+                    let falseNegative = (truth * predicted.neg().add(Scalar.op_Implicit 1)).sum axes
+                    let above = truePositive * Scalar.op_Implicit 2.0
+                    struct (above, above + falsePositive + falseNegative)
+                else
+                    struct ((predicted * truth).sum(axes) * Scalar.op_Implicit 2.0,
+                            (counted predicted).sum axes + wanted)
 
             let ratio =
-                (overlap * Scalar.op_Implicit 2.0).add(smooth)
-                / sizes.clamp_min (Scalar.op_Implicit 1e-8)
+                above.add (smooth) / below.add(smooth).clamp_min(Scalar.op_Implicit 1e-8)
 
-            let result = ratio.mean().neg()
+            let result = (average options.PresentOnly wanted ratio).neg()
             Target.requireFinite logits result
             result)

@@ -10,16 +10,25 @@ type SoftRecallOptions =
         BatchDice: bool
         /// Added to numerator and denominator; at least 0, 1e-5 by default.
         Smooth: float
+        /// Whether a class without skeleton is left out of the mean (per sample, or per batch with `BatchDice`); with
+        /// none at all the loss is 0. False, upstream's, by default: such a class counts as perfectly recalled, so the
+        /// loss says less the fewer classes a patch holds; the gradient of the others shrinks with it.
+        PresentOnly: bool
     }
 
-/// Soft skeleton recall: -(sum(p s) + smooth) / (sum(s) + smooth) per foreground class, where s is the tubed skeleton
-/// of the class and p its softmax probability (Kirchhoff et al., "Skeleton Recall Loss for Connectivity Conserving and
+/// Soft skeleton recall: -(sum(p s) + smooth) / (sum(s) + smooth) per foreground class or region, where s is its tubed
+/// skeleton and p its probability (Kirchhoff et al., "Skeleton Recall Loss for Connectivity Conserving and
 /// Resource Efficient Segmentation of Thin Tubular Structures", ECCV 2024, arXiv 2404.03010).
 [<RequireQualifiedAccess>]
 module SoftRecall =
 
-    /// Upstream's: each sample its own ratio, smooth 1e-5.
-    let standard: SoftRecallOptions = { BatchDice = false; Smooth = 1e-5 }
+    /// Upstream's: each sample its own ratio, smooth 1e-5, all classes.
+    let standard: SoftRecallOptions =
+        {
+            BatchDice = false
+            Smooth = 1e-5
+            PresentOnly = false
+        }
 
     /// Throws ArgumentException for options out of range.
     let internal requireOptions (options: SoftRecallOptions) : unit =
@@ -27,28 +36,35 @@ module SoftRecall =
             invalidArg (nameof options) $"Smooth is a finite number of at least 0; got %g{options.Smooth}."
 
     /// Soft skeleton recall of logits (B, C, spatial...) against the target's tubed skeleton: a scalar in [-1, 0],
-    /// smaller is better, computed in float32 for half-precision logits. Voxels that do not count (target.Valid) are
-    /// left out of both sums. A class without skeleton counts as recalled: ratio 1, no gradient.
-    /// Throws ArgumentException for a target without skeleton, shapes that do not fit, ids outside 0..C-1, and logits
-    /// of which NaN or infinity makes the loss NaN.
+    /// smaller is better, computed in float32 for half-precision logits. p is the softmax where the target holds
+    /// classes, the sigmoid where it holds regions, all of which are foreground. Voxels that do not count
+    /// (target.Valid) are left out of both sums. A class without skeleton counts as recalled: ratio 1, no gradient.
+    /// Throws ArgumentException for a target without skeleton, shapes that do not fit, ids outside 0..C-1, channels of
+    /// other values than 0 and 1, and logits of which NaN or infinity makes the loss NaN.
     let loss (options: SoftRecallOptions) (logits: Tensor) (target: Target) : Tensor =
         requireOptions options
         Target.requireLogits logits
-        let ids = Target.skeletonIds logits target
+        Target.skeleton logits target |> ignore
 
         Tensors.scoped (fun () ->
+            let first = Target.firstForeground target
+
+            let foreground (channels: Tensor) =
+                channels.narrow (1L, first, channels.shape[1] - first)
+
             let axes = SoftDice.summedAxes options.BatchDice logits
             let smooth = Scalar.op_Implicit options.Smooth
-            let probabilities = (Tensors.atLeastSingle logits).softmax 1L
+            let probabilities = Target.probabilities logits target
+            let channels = foreground (Target.skeletonChannels probabilities target)
 
-            let valid =
-                target.Valid
-                |> Option.map (fun valid -> (valid.ne (Scalar.op_Implicit 0)).``to`` probabilities.dtype)
+            let skeleton =
+                match Target.counts probabilities.dtype target with
+                | None -> channels
+                | Some valid -> channels * valid
 
-            let skeleton = SoftDice.truthChannels 1L ids valid probabilities
-            let foreground = probabilities.narrow (1L, 1L, probabilities.shape[1] - 1L)
-            let recalled = (foreground * skeleton).sum(axes).add smooth
-            let wanted = (skeleton.sum axes).add(smooth).clamp_min(Scalar.op_Implicit 1e-8)
-            let result = (recalled / wanted).mean().neg()
+            let wanted = skeleton.sum axes
+            let recalled = (foreground probabilities * skeleton).sum(axes).add smooth
+            let ratio = recalled / wanted.add(smooth).clamp_min(Scalar.op_Implicit 1e-8)
+            let result = (SoftDice.average options.PresentOnly wanted ratio).neg()
             Target.requireFinite logits result
             result)

@@ -39,18 +39,16 @@ let tests =
                 LossSamples.throwsNaming "options" [ "1.5" ] (fun () ->
                     CrossEntropy.loss { LabelSmoothing = 1.5 } (LossSamples.logits ()) (LossSamples.target ())))
 
-            testCase "regions are refused" (fun () ->
+            testCase "against regions it is the binary one" (fun () ->
                 use _scope = Tensors.scope ()
-                let regions = torch.zeros (2L, 3L, 4L, 4L)
+                let logits, target = LossSamples.logits (), LossSamples.regions ()
 
-                LossSamples.throwsNaming "target" [ "Regions" ] (fun () ->
-                    standard
-                        (LossSamples.logits ())
-                        {
-                            Truth = Regions regions
-                            Skeleton = None
-                            Valid = None
-                        }))
+                let binary (share: float) =
+                    BinaryCrossEntropy.loss { LabelSmoothing = share } logits target |> Tensors.item
+
+                for share in [ 0.0; 0.1 ] do
+                    let value = CrossEntropy.loss { LabelSmoothing = share } logits target
+                    Expect.equal (Tensors.item value) (binary share) "value")
 
             testCase "an id outside the classes" (fun () ->
                 use _scope = Tensors.scope ()

@@ -72,7 +72,7 @@ let private agrees (case: Case) : unit =
 
     for kind, valueTolerance, gradientTolerance in [ torch.float64, 1e-12, 1e-12; torch.float32, 1e-5, 1e-6 ] do
         let logits, target = inputs case kind
-        Expect.isTrue (FusedLoss.serves logits) "served"
+        Expect.isTrue (FusedLoss.serves logits target) "served"
 
         let value, gradient =
             LossSamples.differentiate (FusedLoss.loss case.Terms) logits target
@@ -109,6 +109,8 @@ type private Cases =
             let! diceBatch = flag
             let! recallBatch = flag
             let! background = flag
+            let! dicePresent = flag
+            let! recallPresent = flag
             let! smooth = Gen.elements [ 1e-5; 1.0; 0.0 ]
             let! batch = Gen.choose (1, 3)
             let! classes = Gen.choose (2, 6)
@@ -141,12 +143,15 @@ type private Cases =
                                     BatchDice = diceBatch
                                     Background = background
                                     Smooth = smooth
+                                    Plain = false
+                                    PresentOnly = dicePresent
                                 }
                             RecallWeight = recall
                             Recall =
                                 {
                                     BatchDice = recallBatch
                                     Smooth = max smooth 1e-5
+                                    PresentOnly = recallPresent
                                 }
                         }
                     Batch = batch
@@ -246,11 +251,16 @@ let tests =
                 let variable = (LossSamples.logits ()).requires_grad_ true
                 Expect.isFalse (FusedLoss.loss paper variable (LossSamples.target ())).requires_grad "no_grad")
 
-            testCase "integer logits and logits elsewhere are not served" (fun () ->
+            testCase "integer logits, logits elsewhere, regions and skeletons of channels are not served" (fun () ->
                 use _scope = Tensors.scope ()
-                Expect.isFalse (FusedLoss.serves (torch.zeros (1L, 2L, 3L, dtype = torch.int32))) "integers"
-                Expect.isFalse (FusedLoss.serves (torch.zeros (1L, 2L, 0L))) "nothing"
-                Expect.isFalse (FusedLoss.serves (torch.zeros (1L, 2L, 3L, device = torch.META))) "elsewhere")
+                let logits, target = LossSamples.logits (), LossSamples.target ()
+                let channels = torch.zeros (2L, 3L, 4L, 4L)
+                Expect.isTrue (FusedLoss.serves logits target) "ids"
+                Expect.isFalse (FusedLoss.serves logits (Target.ofRegions channels)) "regions"
+                Expect.isFalse (FusedLoss.serves logits (Target.withSkeleton channels target)) "channels"
+                Expect.isFalse (FusedLoss.serves (torch.zeros (1L, 2L, 3L, dtype = torch.int32)) target) "integers"
+                Expect.isFalse (FusedLoss.serves (torch.zeros (1L, 2L, 0L)) target) "nothing"
+                Expect.isFalse (FusedLoss.serves (torch.zeros (1L, 2L, 3L, device = torch.META)) target) "elsewhere")
 
             LossSamples.lawsOf (FusedLoss.loss paper)
         ]

@@ -55,6 +55,37 @@ module LossSamples =
         target ()
         |> Target.withValid (Tensors.ofBytes [ 2L; 1L; 4L; 4L ] (Array.zeroCreate 32))
 
+    /// Logits (2, 3, 4, 4) without two of the same value: sin(12.9898 (i + 1)) * 3, in double precision. For losses with
+    /// maxima and minima, whose gradient jumps where values are equal.
+    let distinctLogits () : Tensor =
+        Array.init 96 (fun index -> 3.0 * sin (12.9898 * float (index + 1)))
+        |> Tensors.ofDoubles [ 2L; 3L; 4L; 4L ]
+
+    let private channelsOf (value: int -> int -> int -> int -> bool) : Tensor =
+        [|
+            for sample in 0..1 do
+                for channel in 0..2 do
+                    for row in 0..3 do
+                        for column in 0..3 do
+                            if value sample channel row column then 1uy else 0uy
+        |]
+        |> Tensors.ofBytes [ 2L; 3L; 4L; 4L ]
+
+    /// Three regions that overlap, for the same logits, and their skeletons. Every voxel counts.
+    let regions () : Target =
+        let isInside (sample: int) (channel: int) (row: int) (column: int) : bool =
+            (sample + row * column + channel * row) % (channel + 2) = 0
+
+        Target.ofRegions (channelsOf isInside)
+        |> Target.withSkeleton (
+            channelsOf (fun sample channel row column -> isInside sample channel row column && (row + column) % 2 = 0)
+        )
+
+    /// The same regions, of which every third voxel does not count.
+    let maskedRegions () : Target =
+        let valid = (masked ()).Valid.Value
+        regions () |> Target.withValid valid
+
     /// Fails unless `act` throws an ArgumentException that names the parameter and says all the parts.
     let throwsNaming (parameter: string) (parts: string list) (act: unit -> Tensor) : unit =
         let thrown =
@@ -84,12 +115,12 @@ module LossSamples =
             | null -> failtest "no gradient reaches the logits"
             | gradient -> Tensors.item value, Tensors.toArray<float>(gradient.``to`` torch.float64))
 
-    let private checkPasses (loss: Loss) (target: unit -> Target) () : unit =
+    let private checkPasses (logits: unit -> Tensor) (loss: Loss) (target: unit -> Target) () : unit =
         use _scope = Tensors.scope ()
         let report = Loss.check loss (logits ()) (target ())
         Expect.isTrue report.Passed $"%A{report}"
 
-    let private leavesNothing (loss: Loss) () : unit =
+    let private leavesNothing (masked: unit -> Target) (loss: Loss) () : unit =
         use _scope = Tensors.scope ()
         let logits = (logits ()).requires_grad_ true
         let target = masked ()
@@ -173,15 +204,15 @@ module LossSamples =
             refuses "NaN logits" "logits" [ "NaN" ] (fun () -> (logits ()).mul(Scalar.op_Implicit nan), target ())
         ]
 
-    /// What every loss must pass: finite differences with and without mask, no leak, no NaN where all is ignored, half
-    /// precision, strides, inputs left alone, bad input.
-    let lawsOf (loss: Loss) : Test =
+    /// What every loss must pass, with the logits for finite differences: finite differences with and without mask, no
+    /// leak, no NaN where all is ignored, half precision, strides, inputs left alone, bad input.
+    let lawsWith (logits: unit -> Tensor) (loss: Loss) : Test =
         testList
             "laws of every loss"
             ([
-                testCase "finite differences" (checkPasses loss target)
-                testCase "finite differences with a mask" (checkPasses loss masked)
-                testCase "300 passes leave no tensor" (leavesNothing loss)
+                testCase "finite differences" (checkPasses logits loss target)
+                testCase "finite differences with a mask" (checkPasses logits loss masked)
+                testCase "300 passes leave no tensor" (leavesNothing masked loss)
                 testCase "all ignored: a number and a zero gradient" (allIgnoredIsFlat loss)
                 testCase "float16 is computed in float32" (halfIsSingle torch.ScalarType.Float16 loss)
                 testCase "bfloat16 is computed in float32" (halfIsSingle torch.ScalarType.BFloat16 loss)
@@ -189,3 +220,24 @@ module LossSamples =
                 testCase "inputs are left alone" (inputsStay loss)
              ]
              @ badInput loss)
+
+    /// What every loss must pass; see `lawsWith`. A loss with maxima or minima takes `lawsWith distinctLogits`.
+    let lawsOf (loss: Loss) : Test = lawsWith logits loss
+
+    /// What every loss that knows regions must pass: finite differences with and without mask, no leak, a number and a
+    /// zero gradient where all is ignored, bad input.
+    let regionLaws (loss: Loss) : Test =
+        testList
+            "regions"
+            [
+                testCase "finite differences" (checkPasses distinctLogits loss regions)
+                testCase "finite differences with a mask" (checkPasses distinctLogits loss maskedRegions)
+                testCase "300 passes leave no tensor" (leavesNothing maskedRegions loss)
+
+                testCase "all ignored: a number and a zero gradient" (fun () ->
+                    use _scope = Tensors.scope ()
+                    let target = regions () |> Target.withValid (allIgnored ()).Valid.Value
+                    let value, gradient = differentiate loss (logits ()) target
+                    Expect.isTrue (System.Double.IsFinite value) "a number"
+                    Expect.all gradient (fun slope -> slope = 0.0) "zero gradient")
+            ]

@@ -26,15 +26,19 @@ let private components (record: Parity.Record) : Term list =
             Weight = weight "weight_dice"
             Component =
                 Component.SoftDice
-                    {
+                    { SoftDice.standard with
                         BatchDice = batch
-                        Background = false
                         Smooth = smooth
                     }
         }
         {
             Weight = weight "weight_srec"
-            Component = Component.SkeletonRecall { BatchDice = batch; Smooth = smooth }
+            Component =
+                Component.SkeletonRecall
+                    { SoftRecall.standard with
+                        BatchDice = batch
+                        Smooth = smooth
+                    }
         }
     ]
 
@@ -80,7 +84,7 @@ type private Texts =
 
                 return
                     Component.SoftDice
-                        {
+                        { SoftDice.standard with
                             BatchDice = batch
                             Background = background
                             Smooth = smooth
@@ -91,7 +95,13 @@ type private Texts =
             gen {
                 let! batch = flag
                 let! smooth = smooth
-                return Component.SkeletonRecall { BatchDice = batch; Smooth = smooth }
+
+                return
+                    Component.SkeletonRecall
+                        { SoftRecall.standard with
+                            BatchDice = batch
+                            Smooth = smooth
+                        }
             }
 
         gen {

@@ -5,11 +5,27 @@ open Expecto
 open SkeletonRecall
 
 let private options (batch: bool) (background: bool) : SoftDiceOptions =
-    {
+    { SoftDice.standard with
         BatchDice = batch
         Background = background
-        Smooth = 1e-5
     }
+
+let private recorded (plain: bool) (record: Parity.Record) : HeadLoss =
+    LossRecords.single (
+        SoftDice.loss
+            {
+                BatchDice = LossRecords.flag "batch_dice" record
+                Background = LossRecords.flag "do_bg" record
+                Smooth = LossRecords.number "smooth" record
+                Plain = plain
+                PresentOnly = false
+            }
+    )
+
+/// Dice of one class or region, all voxels counted, by hand.
+let private byHand (smooth: float) (probabilities: float[]) (truth: float[]) : float =
+    let overlap = Array.map2 (*) probabilities truth |> Array.sum
+    (2.0 * overlap + smooth) / (Array.sum probabilities + Array.sum truth + smooth)
 
 let private handVector (batch: bool) (wanted: float) () : unit =
     use _scope = Tensors.scope ()
@@ -24,15 +40,71 @@ let tests =
     testList
         "SoftDice"
         [
-            LossRecords.tests "dice" (fun record ->
-                LossRecords.single (
+            LossRecords.tests "dice" (recorded false)
+            testList "of true and false positives" [ LossRecords.tests "dice" (recorded true) ]
+
+            testCase "regions: all channels are foreground, of sigmoids" (fun () ->
+                use _scope = Tensors.scope ()
+                let scores = [| -1.0; 0.5; 2.0; -0.3; 1.5; 0.0 |]
+                let logits = Tensors.ofDoubles [ 1L; 2L; 3L ] scores
+
+                let target =
+                    Target.ofRegions (Tensors.ofBytes [ 1L; 2L; 3L ] [| 0uy; 1uy; 1uy; 1uy; 1uy; 0uy |])
+
+                let sigmoid = scores |> Array.map (fun score -> 1.0 / (1.0 + exp -score))
+
+                let wanted =
+                    -0.5
+                    * (byHand 1e-5 sigmoid[..2] [| 0.0; 1.0; 1.0 |]
+                       + byHand 1e-5 sigmoid[3..] [| 1.0; 1.0; 0.0 |])
+
+                for plain in [ false; true ] do
+                    let value =
+                        SoftDice.loss { SoftDice.standard with Plain = plain } logits target
+                        |> Tensors.item
+
+                    Expect.floatClose Accuracy.veryHigh value wanted "value")
+
+            testCase "a class that is absent is left out by option" (fun () ->
+                use _scope = Tensors.scope ()
+                // Classes 1 and 2; the labels hold 1 alone.
+                let logits = Tensors.ofDoubles [ 1L; 3L; 2L ] [| 0.0; 1.0; 2.0; -1.0; 0.5; 0.25 |]
+                let target = Target.ofClasses (Tensors.ofInt16 [ 1L; 1L; 2L ] [| 1s; 0s |])
+
+                let softmax =
+                    let powers =
+                        [| [| 0.0; 2.0; 0.5 |]; [| 1.0; -1.0; 0.25 |] |] |> Array.map (Array.map exp)
+
+                    powers |> Array.map (fun voxel -> voxel[1] / Array.sum voxel)
+
+                let value (presentOnly: bool) =
                     SoftDice.loss
-                        {
-                            BatchDice = LossRecords.flag "batch_dice" record
-                            Background = LossRecords.flag "do_bg" record
-                            Smooth = LossRecords.number "smooth" record
+                        { SoftDice.standard with
+                            PresentOnly = presentOnly
                         }
-                ))
+                        logits
+                        target
+                    |> Tensors.item
+
+                let one = byHand 1e-5 softmax [| 1.0; 0.0 |]
+                Expect.floatClose Accuracy.veryHigh (value true) -one "left out"
+                Expect.floatClose Accuracy.low (value false) (-0.5 * one) "counted, with a ratio near 0"
+                let none = Target.ofClasses (Tensors.ofInt16 [ 1L; 1L; 2L ] [| 0s; 0s |])
+
+                let nothing, gradient =
+                    LossSamples.differentiate
+                        (SoftDice.loss
+                            { SoftDice.standard with
+                                PresentOnly = true
+                            })
+                        logits
+                        none
+
+                Expect.equal nothing 0.0 "no class"
+                Expect.all gradient (fun slope -> slope = 0.0) "no class")
+
+            LossSamples.regionLaws (SoftDice.loss SoftDice.standard)
+            testList "SoftDiceLoss" [ LossSamples.lawsOf (SoftDice.loss SoftDice.plain) ]
 
             testCase "the hand vector, batch dice" (handVector true -0.2655235)
             testCase "the hand vector, each sample" (handVector false -0.2448371)
