@@ -42,6 +42,14 @@ type Measure =
     | B2Error
     /// Absolute difference of the Euler numbers.
     | EulerError
+    /// Features (components, holes or tunnels, cavities) of either mask without a counterpart in the other.
+    | BettiMatching
+    /// Components of either mask without a counterpart in the other.
+    | BettiMatching0
+    /// Holes (plane) or tunnels (volume) of either mask without a counterpart in the other.
+    | BettiMatching1
+    /// Cavities of either mask without a counterpart in the other; 0 for planes.
+    | BettiMatching2
     /// Components of the prediction, then of the truth, and so on.
     | B0Predicted
     | B0True
@@ -72,6 +80,10 @@ module Measure =
             Measure.B1Error, "B1Error", "count", Better.Lower
             Measure.B2Error, "B2Error", "count", Better.Lower
             Measure.EulerError, "EulerError", "count", Better.Lower
+            Measure.BettiMatching, "BettiMatching", "count", Better.Lower
+            Measure.BettiMatching0, "BettiMatching0", "count", Better.Lower
+            Measure.BettiMatching1, "BettiMatching1", "count", Better.Lower
+            Measure.BettiMatching2, "BettiMatching2", "count", Better.Lower
             Measure.B0Predicted, "B0Predicted", "count", Better.Neither
             Measure.B0True, "B0True", "count", Better.Neither
             Measure.B1Predicted, "B1Predicted", "count", Better.Neither

@@ -45,6 +45,9 @@ module Measures =
                      TrueNegatives = whole.TrueNegatives - ignored
                  })
 
+        let matching =
+            lazy (BettiMatching.errors (BettiMatching.measure pair prediction truth))
+
         let centreline =
             lazy (Centreline.measureBy profile.Edges.EmptySkeleton profile.Edges.CentrelineApart prediction truth)
 
@@ -55,6 +58,7 @@ module Measures =
         member _.Betti: struct (Betti * Betti) = betti.Value
         member _.Euler: struct (int * int) = euler.Value
         member _.Centreline: Centreline = centreline.Value
+        member _.Matching: Betti = matching.Value
 
         member _.BettiError(number: Betti -> int) : float =
             match profile.Window with
@@ -115,6 +119,10 @@ module Measures =
         | Measure.B1Error -> shared.BettiError(fun betti -> betti.B1)
         | Measure.B2Error -> shared.BettiError(fun betti -> betti.B2)
         | Measure.EulerError -> shared.EulerError
+        | Measure.BettiMatching -> float (shared.Matching.B0 + shared.Matching.B1 + shared.Matching.B2)
+        | Measure.BettiMatching0 -> float shared.Matching.B0
+        | Measure.BettiMatching1 -> float shared.Matching.B1
+        | Measure.BettiMatching2 -> float shared.Matching.B2
         | Measure.B0Predicted -> number (fun struct (ours, _) -> ours.B0)
         | Measure.B0True -> number (fun struct (_, theirs) -> theirs.B0)
         | Measure.B1Predicted -> number (fun struct (ours, _) -> ours.B1)
