@@ -58,8 +58,18 @@ module Checkpoint =
                          1 :: configuration.PatchSize
                      else
                          configuration.PatchSize)
+            ImageReader = if plane then "NaturalImage2DIO" else "SimpleITKIO"
+            Transpose = [ 0; 1; 2 ]
             Configurations = Map.ofList [ (if plane then "2d" else "3d_fullres"), configuration ]
+            Planner = "ExperimentPlanner"
+            Intensities =
+                configuration.Normalization
+                |> List.choose (fun scheme ->
+                    match scheme with
+                    | Ct intensity -> Some intensity
+                    | _ -> None)
             NotServed = Map.empty
+            Other = []
         }
 
     /// Writes a checkpoint beside its place and moves it there, so that a failure leaves what was there before.

@@ -34,6 +34,36 @@ module Normalize =
         let mean = mean values
         rescale (float32 mean) (float32 (max (deviation values mean) 1e-8)) values
 
+    // Mean and deviation of the voxels inside, which alone are changed.
+    let private zScoreInside (inside: Mask) (values: Span<float32>) : unit =
+        let extent = inside.Extent
+        let flags = (Mask.toVolume inside).Data
+        let kept = Array.zeroCreate<float32>(Mask.count inside)
+        let mutable next = 0
+
+        for place in 0 .. extent.Count - 1 do
+            if flags[place] <> 0uy then
+                kept[next] <- values[place]
+                next <- next + 1
+
+        if next > 0 then
+            zScore (Span<float32> kept)
+            next <- 0
+
+            for place in 0 .. extent.Count - 1 do
+                if flags[place] <> 0uy then
+                    values[place] <- kept[next]
+                    next <- next + 1
+
+    let private clip (properties: IntensityProperties) (values: Span<float32>) : unit =
+        let low = float32 properties.Low
+        let high = float32 properties.High
+
+        for place in 0 .. values.Length - 1 do
+            values[place] <- min (max values[place] low) high
+
+        rescale (float32 properties.Mean) (float32 (max properties.Deviation 1e-8)) values
+
     let private toUnitRange (values: Span<float32>) : unit =
         let mutable low = values[0]
         let mutable high = values[0]
@@ -45,6 +75,7 @@ module Normalize =
         rescale low (max (high - low) 1e-8f) values
 
     /// Each channel by its scheme, in a fresh image. A constant channel becomes 0 under `ZScore` and `RescaleTo01`.
+    /// `ZScoreInside` looks at the voxels at which any channel is not 0, cavities included, and leaves the others alone.
     /// Throws ArgumentException when there is not one scheme per channel.
     let image (schemes: Normalization list) (image: Image) : Image =
         if schemes.Length <> image.Channels then
@@ -57,12 +88,16 @@ module Normalize =
                 Data = Array.copy image.Data
             }
 
+        let inside = lazy (Crop.nonZero image)
+
         schemes
         |> List.iteri (fun channel scheme ->
             let values = Image.channel channel result
 
             match scheme with
             | ZScore -> zScore values
+            | ZScoreInside -> zScoreInside inside.Value values
+            | Ct properties -> clip properties values
             | RescaleTo01 -> toUnitRange values
             | RgbTo01 -> rescale 0.0f 255.0f values
             | NoNormalization -> ())

@@ -1,215 +1,12 @@
 namespace SkeletonRecall.Training
 
-open System
 open System.Text.Json
 
 /// Reading plans.json; `Plans.parse` is the public way. Errors are reasons, without the file's name.
 [<RequireQualifiedAccess>]
 module internal PlansReader =
 
-    /// A configuration's keys, those of the one that it inherits from included.
-    type private Entries = Map<string, JsonElement>
-
-    let private list
-        (read: string -> JsonElement -> Result<'T, string>)
-        (key: string)
-        (value: JsonElement)
-        : Result<'T list, string> =
-        if value.ValueKind <> JsonValueKind.Array then
-            Error $"\"%s{key}\" should be a list; it is %s{value.GetRawText()}"
-        else
-            List.foldBack
-                (fun item rest ->
-                    match read key item, rest with
-                    | Ok item, Ok rest -> Ok(item :: rest)
-                    | Error reason, _
-                    | _, Error reason -> Error reason)
-                (List.ofSeq (value.EnumerateArray()))
-                (Ok [])
-
-    let private whole (key: string) (value: JsonElement) : Result<int, string> =
-        let mutable number = 0
-
-        if
-            value.ValueKind = JsonValueKind.Number
-            && value.TryGetInt32 &number
-            && number > 0
-        then
-            Ok number
-        else
-            Error $"\"%s{key}\" should hold positive whole numbers; it holds %s{value.GetRawText()}"
-
-    let private number (key: string) (value: JsonElement) : Result<float, string> =
-        if value.ValueKind = JsonValueKind.Number && value.GetDouble() > 0.0 then
-            Ok(value.GetDouble())
-        else
-            Error $"\"%s{key}\" should hold positive numbers; it holds %s{value.GetRawText()}"
-
-    let private text (key: string) (value: JsonElement) : Result<string, string> =
-        let found =
-            if value.ValueKind = JsonValueKind.String then
-                value.GetString()
-            else
-                null
-
-        match found with
-        | null -> Error $"\"%s{key}\" should be a text; it is %s{value.GetRawText()}"
-        | text -> Ok text
-
-    let private truth (key: string) (value: JsonElement) : Result<bool, string> =
-        match value.ValueKind with
-        | JsonValueKind.True -> Ok true
-        | JsonValueKind.False -> Ok false
-        | _ -> Error $"\"%s{key}\" should be true or false; it is %s{value.GetRawText()}"
-
-    let private entriesOf (value: JsonElement) : Entries =
-        if value.ValueKind = JsonValueKind.Object then
-            Map.ofList [ for entry in value.EnumerateObject() -> entry.Name, entry.Value ]
-        else
-            Map.empty
-
-    let private get
-        (key: string)
-        (read: string -> JsonElement -> Result<'T, string>)
-        (entries: Entries)
-        : Result<'T, string> =
-        match Map.tryFind key entries with
-        | Some value -> read key value
-        | None -> Error $"\"%s{key}\" is missing"
-
-    let private require (condition: bool) (reason: string) : Result<unit, string> =
-        if condition then Ok() else Error reason
-
-    /// The entry, when it is there, must be one of the texts by its last dotted part (null counts as "null").
-    let private requireName (key: string) (allowed: string list) (entries: Entries) : Result<unit, string> =
-        match Map.tryFind key entries with
-        | None -> Ok()
-        | Some value ->
-            let name = value.ToString().Split '.' |> Array.last
-            let name = if name = "" then "null" else name
-            let wanted = String.concat " or " allowed
-            require (List.contains name allowed) $"\"%s{key}\" is %s{name}; only %s{wanted} is served"
-
-    /// nnU-Net 2.4 and later name the network and its arguments.
-    let private architecture (rank: int) (entries: Entries) : Result<Architecture, string> =
-        let arguments =
-            entries
-            |> Map.tryFind "arch_kwargs"
-            |> Option.map entriesOf
-            |> Option.defaultValue Map.empty
-
-        requireName "network_class_name" [ "PlainConvUNet" ] entries
-        |> Result.bind (fun () -> requireName "conv_op" [ $"Conv%d{rank}d" ] arguments)
-        |> Result.bind (fun () -> requireName "norm_op" [ $"InstanceNorm%d{rank}d" ] arguments)
-        |> Result.bind (fun () -> requireName "dropout_op" [ "null" ] arguments)
-        |> Result.bind (fun () -> requireName "nonlin" [ "LeakyReLU" ] arguments)
-        |> Result.bind (fun () -> requireName "conv_bias" [ "True" ] arguments)
-        |> Result.bind (fun () -> get "features_per_stage" (list whole) arguments)
-        |> Result.bind (fun features ->
-            get "kernel_sizes" (list (list whole)) arguments
-            |> Result.bind (fun kernels ->
-                get "strides" (list (list whole)) arguments
-                |> Result.bind (fun strides ->
-                    get "n_conv_per_stage" (list whole) arguments
-                    |> Result.bind (fun convs ->
-                        get "n_conv_per_stage_decoder" (list whole) arguments
-                        |> Result.map (fun decoder ->
-                            {
-                                FeaturesPerStage = features
-                                KernelSizes = kernels
-                                Strides = strides
-                                ConvsPerStage = convs
-                                ConvsPerStageDecoder = decoder
-                            })))))
-
-    /// nnU-Net 2.0 to 2.3 give the first stage's features and the most of any.
-    let private oldArchitecture (entries: Entries) : Result<Architecture, string> =
-        requireName "UNet_class_name" [ "PlainConvUNet" ] entries
-        |> Result.bind (fun () -> get "UNet_base_num_features" whole entries)
-        |> Result.bind (fun first ->
-            get "unet_max_num_features" whole entries
-            |> Result.bind (fun most ->
-                get "conv_kernel_sizes" (list (list whole)) entries
-                |> Result.bind (fun kernels ->
-                    get "pool_op_kernel_sizes" (list (list whole)) entries
-                    |> Result.bind (fun strides ->
-                        get "n_conv_per_stage_encoder" (list whole) entries
-                        |> Result.bind (fun convs ->
-                            get "n_conv_per_stage_decoder" (list whole) entries
-                            |> Result.map (fun decoder ->
-                                {
-                                    FeaturesPerStage =
-                                        List.init kernels.Length (fun i -> min most (first <<< min i 20))
-                                    KernelSizes = kernels
-                                    Strides = strides
-                                    ConvsPerStage = convs
-                                    ConvsPerStageDecoder = decoder
-                                }))))))
-
-    let private checkStages (rank: int) (architecture: Architecture) : Result<Architecture, string> =
-        let stages = architecture.FeaturesPerStage.Length
-
-        let fits =
-            stages >= 2
-            && architecture.KernelSizes.Length = stages
-            && architecture.Strides.Length = stages
-            && architecture.ConvsPerStage.Length = stages
-            && architecture.ConvsPerStageDecoder.Length = stages - 1
-            && List.forall (fun (sizes: int list) -> sizes.Length = rank) architecture.KernelSizes
-            && List.forall (fun (sizes: int list) -> sizes.Length = rank) architecture.Strides
-
-        require
-            fits
-            $"the network's lists should have one entry per stage (at least 2; the decoder one fewer) and per axis (%d{rank})"
-        |> Result.map (fun () -> architecture)
-
-    let private scheme (key: string) (value: JsonElement) : Result<Normalization, string> =
-        text key value
-        |> Result.bind (fun name ->
-            match PlansWriter.schemes |> List.tryFind (fun (_, known) -> known = name) with
-            | Some(scheme, _) -> Ok scheme
-            | None -> Error $"%s{name} is not served yet")
-
-    let private configuration (entries: Entries) : Result<Configuration, string> =
-        let cascade =
-            Map.tryFind "previous_stage" entries
-            |> Option.exists (fun value -> value.ValueKind <> JsonValueKind.Null)
-
-        require (not cascade) "it is the second stage of a cascade, which is not served"
-        |> Result.bind (fun () -> get "patch_size" (list whole) entries)
-        |> Result.bind (fun patch ->
-            let rank = patch.Length
-
-            require (rank = 2 || rank = 3) "\"patch_size\" should have 2 or 3 entries"
-            |> Result.bind (fun () ->
-                match Map.tryFind "architecture" entries with
-                | Some value -> architecture rank (entriesOf value)
-                | None -> oldArchitecture entries)
-            |> Result.bind (checkStages rank)
-            |> Result.bind (fun architecture ->
-                get "batch_size" whole entries
-                |> Result.bind (fun batch ->
-                    get "spacing" (list number) entries
-                    |> Result.bind (fun spacing ->
-                        get "normalization_schemes" (list scheme) entries
-                        |> Result.bind (fun schemes ->
-                            get "use_mask_for_norm" (list truth) entries
-                            |> Result.bind (fun masked ->
-                                require
-                                    (not (List.contains true masked))
-                                    "normalization within a mask (use_mask_for_norm) is not served yet")
-                            |> Result.bind (fun () ->
-                                require (spacing.Length = rank) "\"spacing\" should have one entry per axis")
-                            |> Result.bind (fun () -> get "batch_dice" truth entries)
-                            |> Result.map (fun batchDice ->
-                                {
-                                    PatchSize = patch
-                                    BatchSize = batch
-                                    Spacing = spacing
-                                    Normalization = schemes
-                                    BatchDice = batchDice
-                                    Architecture = architecture
-                                }))))))
+    type private Entries = JsonParts.Entries
 
     /// A configuration's own keys over those of the configuration that it inherits from.
     let rec private resolve (all: Entries) (seen: string list) (name: string) : Result<Entries, string> =
@@ -217,61 +14,166 @@ module internal PlansReader =
         | None -> Error $"it inherits from %s{name}, which is not there"
         | Some _ when List.contains name seen -> Error $"it inherits from itself, through %s{name}"
         | Some value ->
-            let own = entriesOf value
+            let own = JsonParts.entriesOf value
 
             match Map.tryFind "inherits_from" own with
             | None -> Ok own
             | Some parent ->
-                text "inherits_from" parent
+                JsonParts.text "inherits_from" parent
                 |> Result.bind (resolve all (name :: seen))
                 |> Result.map (fun inherited ->
                     Map.fold (fun merged key value -> Map.add key value merged) inherited own)
 
+    let private intensity (key: string) (value: JsonElement) : Result<IntensityProperties, string> =
+        let entries = JsonParts.entriesOf value
+
+        let get (name: string) =
+            match Map.tryFind name entries with
+            | Some value when value.ValueKind = JsonValueKind.Number -> Ok(value.GetDouble())
+            | _ -> Error $"\"%s{name}\" of \"%s{key}\" should be a number"
+
+        Problem.attempt {
+            let! maximum = get "max"
+            let! mean = get "mean"
+            let! median = get "median"
+            let! minimum = get "min"
+            let! low = get "percentile_00_5"
+            let! high = get "percentile_99_5"
+            let! deviation = get "std"
+
+            return
+                {
+                    Maximum = maximum
+                    Mean = mean
+                    Median = median
+                    Minimum = minimum
+                    Low = low
+                    High = high
+                    Deviation = deviation
+                }
+        }
+
+    /// The channels' intensities under their numbers; the key of nnU-Net 2.0 to 2.2 says modality.
+    let intensities (entries: Map<string, JsonElement>) : Result<IntensityProperties list, string> =
+        let keys =
+            [
+                "foreground_intensity_properties_per_channel"
+                "foreground_intensity_properties_by_modality"
+            ]
+
+        match keys |> List.tryFind (fun key -> Map.containsKey key entries) with
+        | None -> Ok []
+        | Some key ->
+            let channels = JsonParts.entriesOf entries[key]
+
+            [ 0 .. channels.Count - 1 ]
+            |> List.map (fun channel ->
+                JsonParts.get (string channel) intensity channels
+                |> Result.mapError (fun reason -> $"%s{reason} in \"%s{key}\""))
+            |> Problem.collect
+
+    /// What `print` writes by itself; the rest of a file is kept as it is.
+    let private known =
+        set
+            [
+                "dataset_name"
+                "plans_name"
+                "original_median_spacing_after_transp"
+                "original_median_shape_after_transp"
+                "image_reader_writer"
+                "transpose_forward"
+                "transpose_backward"
+                "configurations"
+                "experiment_planner_used"
+                "label_manager"
+                "foreground_intensity_properties_per_channel"
+                "foreground_intensity_properties_by_modality"
+            ]
+
+    let private plans (root: JsonElement) (entries: Entries) (configurations: JsonElement) : Result<Plans, string> =
+        let all = JsonParts.entriesOf configurations
+
+        // Files trimmed by hand may lack what nothing here depends on.
+        let fallback (value: 'T) (result: Result<'T, string>) : 'T = Result.defaultValue value result
+
+        Problem.attempt {
+            let! intensities = intensities entries
+            let! dataset = JsonParts.get "dataset_name" JsonParts.text entries
+            let! name = JsonParts.get "plans_name" JsonParts.text entries
+
+            let transpose =
+                match Map.tryFind "transpose_forward" entries with
+                | Some value when value.ValueKind = JsonValueKind.Array ->
+                    [ for item in value.EnumerateArray() -> item.GetInt32() ]
+                | _ -> [ 0; 1; 2 ]
+
+            do!
+                JsonParts.require
+                    (List.sort transpose = [ 0 .. transpose.Length - 1 ])
+                    "\"transpose_forward\" should hold each axis once"
+
+            let results =
+                [
+                    for name in all.Keys ->
+                        name,
+                        resolve all [] name
+                        |> Result.bind (ConfigurationReader.configuration intensities)
+                ]
+
+            return
+                {
+                    DatasetName = dataset
+                    PlansName = name
+                    MedianSpacing =
+                        JsonParts.get "original_median_spacing_after_transp" (JsonParts.list JsonParts.number) entries
+                        |> fallback [ 1.0; 1.0; 1.0 ]
+                    MedianShape =
+                        JsonParts.get "original_median_shape_after_transp" (JsonParts.list JsonParts.number) entries
+                        |> fallback [ 1.0; 1.0; 1.0 ]
+                    ImageReader =
+                        JsonParts.get "image_reader_writer" JsonParts.text entries
+                        |> fallback "SimpleITKIO"
+                    Transpose = transpose
+                    Configurations =
+                        results
+                        |> List.choose (fun (name, result) ->
+                            result |> Result.toOption |> Option.map (fun found -> name, found))
+                        |> Map.ofList
+                    Planner =
+                        JsonParts.get "experiment_planner_used" JsonParts.text entries
+                        |> fallback "ExperimentPlanner"
+                    Intensities = intensities
+                    NotServed =
+                        results
+                        |> List.choose (fun (name, result) ->
+                            match result with
+                            | Ok _ -> None
+                            | Error reason ->
+                                Some(
+                                    name,
+                                    {
+                                        Reason = reason
+                                        Json = all[name].GetRawText()
+                                    }
+                                ))
+                        |> Map.ofList
+                    Other =
+                        [
+                            for entry in root.EnumerateObject() do
+                                if not (known.Contains entry.Name) then
+                                    entry.Name, entry.Value.GetRawText()
+                        ]
+                }
+        }
+
     /// See `Plans.parse`.
     let parse (json: string) : Result<Plans, string> =
-        try
-            use document = JsonDocument.Parse json
-            let root = entriesOf document.RootElement
+        JsonParts.document json (fun root ->
+            let entries = JsonParts.entriesOf root
 
-            match Map.tryFind "configurations" root with
+            match Map.tryFind "configurations" entries with
             | None -> Error "the key \"configurations\" is missing"
-            | Some value ->
-                let all = entriesOf value
-
-                let results =
-                    [
-                        for name in all.Keys -> name, resolve all [] name |> Result.bind configuration
-                    ]
-
-                // Files trimmed by hand may lack the medians, which nothing here depends on.
-                let medians (key: string) (fallback: float) =
-                    get key (list number) root |> Result.defaultValue (List.replicate 3 fallback)
-
-                get "dataset_name" text root
-                |> Result.bind (fun dataset ->
-                    get "plans_name" text root
-                    |> Result.map (fun name ->
-                        {
-                            DatasetName = dataset
-                            PlansName = name
-                            MedianSpacing = medians "original_median_spacing_after_transp" 1.0
-                            MedianShape = medians "original_median_shape_after_transp" 1.0
-                            Configurations =
-                                results
-                                |> List.choose (fun (name, result) ->
-                                    result |> Result.toOption |> Option.map (fun found -> name, found))
-                                |> Map.ofList
-                            NotServed =
-                                results
-                                |> List.choose (fun (name, result) ->
-                                    match result with
-                                    | Ok _ -> None
-                                    | Error reason -> Some(name, reason))
-                                |> Map.ofList
-                        }))
-        with :? JsonException as error ->
-            let line = error.LineNumber.GetValueOrDefault() + 1L
-            Error $"it is not valid JSON (line %d{line})"
+            | Some value -> plans root entries value)
 
 /// Reading and writing plans.json (nnU-Net v2's plans_handler.py), for U-Nets of plain convolutions.
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
@@ -290,10 +192,16 @@ module Plans =
 
     /// One configuration by name. A problem that says why when it is not there or not served.
     let configuration (name: string) (plans: Plans) : Result<Configuration, Problem> =
-        match Map.tryFind name plans.Configurations, Map.tryFind name plans.NotServed with
-        | Some found, _ -> Ok found
-        | None, Some reason ->
+        let refused (reason: string) =
             Error(Mismatch($"configuration %s{name} of %s{plans.DatasetName}", reason, "one that is served"))
+
+        match Map.tryFind name plans.Configurations, Map.tryFind name plans.NotServed with
+        | Some found, _ when found.Architecture.Blocks = Residual ->
+            refused "its network is a ResidualEncoderUNet, which cannot be trained or run yet"
+        | Some found, _ when found.PreviousStage.IsSome ->
+            refused "it is the second stage of a cascade, which cannot be trained or run yet"
+        | Some found, _ -> Ok found
+        | None, Some kept -> refused kept.Reason
         | None, None ->
             let known = plans.Configurations.Keys |> String.concat ", "
             Error(Mismatch($"configuration of %s{plans.DatasetName}", name, $"one of its plans: %s{known}"))

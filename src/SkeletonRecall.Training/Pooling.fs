@@ -18,11 +18,11 @@ type Pooling =
 module Pooling =
 
     /// No axis becomes shorter than this.
-    let private smallest = 4
+    let private smallest = 4.0
 
     /// The axes to halve at this stage: long enough, and with a spacing of less than twice the finest of those that are long enough.
-    let private axesToPool (spacing: float list) (size: int list) : bool list =
-        let long = size |> List.map (fun length -> length >= 2 * smallest)
+    let private axesToPool (spacing: float list) (size: float list) : bool list =
+        let long = size |> List.map (fun length -> length >= 2.0 * smallest)
 
         if not (List.contains true long) then
             long
@@ -33,15 +33,16 @@ module Pooling =
                 List.map2 (fun long spacing -> long && spacing / finest < 2.0) long spacing
 
             match List.zip size pooled |> List.filter snd with
-            | [ length, _ ] when length < 3 * smallest -> List.map (fun _ -> false) pooled
+            | [ length, _ ] when length < 3.0 * smallest -> List.map (fun _ -> false) pooled
             | _ -> pooled
 
     /// The topology for a patch of `size` voxels of `spacing` mm, one entry per axis, slowest first. One stage, when no
-    /// axis reaches 8 voxels. Throws ArgumentException when the lists differ in length or hold values below 1 voxel or 0 mm.
-    let topology (spacing: float list) (size: int list) : Pooling =
+    /// axis reaches 8 voxels. Median sizes may end in 0.5.
+    /// Throws ArgumentException when the lists differ in length or hold values below 1 voxel or 0 mm.
+    let ofSizes (spacing: float list) (size: float list) : Pooling =
         if
             spacing.Length <> size.Length
-            || List.exists (fun length -> length < 1) size
+            || List.exists (fun length -> not (length >= 1.0)) size
             || List.exists (fun spacing -> not (spacing > 0.0)) spacing
         then
             invalidArg
@@ -50,7 +51,7 @@ module Pooling =
 
         let rec descend
             (spacing: float list)
-            (current: int list)
+            (current: float list)
             (kernel: int list)
             (strides: int list list)
             (kernels: int list list)
@@ -72,7 +73,7 @@ module Pooling =
 
                 descend
                     (List.map2 (fun spacing stride -> spacing * float stride) spacing stride)
-                    (List.map2 (fun length stride -> (length + stride - 1) / stride) current stride)
+                    (List.map2 (fun length stride -> ceil (length / float stride)) current stride)
                     kernel
                     (stride :: strides)
                     (kernel :: kernels)
@@ -82,8 +83,11 @@ module Pooling =
         let divisor = strides |> List.fold (List.map2 (*)) ones
 
         {
-            PatchSize = List.map2 (fun length divisor -> (length + divisor - 1) / divisor * divisor) size divisor
+            PatchSize = List.map2 (fun length divisor -> int (ceil (length / float divisor)) * divisor) size divisor
             Strides = strides
             KernelSizes = kernels
             Divisor = divisor
         }
+
+    /// The same for a patch of whole sizes.
+    let topology (spacing: float list) (size: int list) : Pooling = ofSizes spacing (List.map float size)

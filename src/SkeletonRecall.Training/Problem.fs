@@ -25,31 +25,31 @@ exception ProblemException of Problem with
 [<Sealed>]
 type ProblemBuilder internal () =
     /// The rest of the steps, unless this one ended in a problem.
-    member _.Bind(result: Result<'T, Problem>, rest: 'T -> Result<'U, Problem>) : Result<'U, Problem> =
+    member _.Bind(result: Result<'T, 'Error>, rest: 'T -> Result<'U, 'Error>) : Result<'U, 'Error> =
         Result.bind rest result
 
     /// A value.
-    member _.Return(value: 'T) : Result<'T, Problem> = Ok value
+    member _.Return(value: 'T) : Result<'T, 'Error> = Ok value
 
     /// A result as it is.
-    member _.ReturnFrom(result: Result<'T, Problem>) : Result<'T, Problem> = result
+    member _.ReturnFrom(result: Result<'T, 'Error>) : Result<'T, 'Error> = result
 
     /// Nothing to do.
-    member _.Zero() : Result<unit, Problem> = Ok()
+    member _.Zero() : Result<unit, 'Error> = Ok()
 
     /// One step after the other.
-    member _.Combine(first: Result<unit, Problem>, rest: unit -> Result<'T, Problem>) : Result<'T, Problem> =
+    member _.Combine(first: Result<unit, 'Error>, rest: unit -> Result<'T, 'Error>) : Result<'T, 'Error> =
         Result.bind rest first
 
     /// Steps that have not run yet.
-    member _.Delay(steps: unit -> Result<'T, Problem>) : unit -> Result<'T, Problem> = steps
+    member _.Delay(steps: unit -> Result<'T, 'Error>) : unit -> Result<'T, 'Error> = steps
 
     /// Runs the steps.
-    member _.Run(steps: unit -> Result<'T, Problem>) : Result<'T, Problem> = steps ()
+    member _.Run(steps: unit -> Result<'T, 'Error>) : Result<'T, 'Error> = steps ()
 
     /// A step for each item, up to the first problem.
-    member _.For(items: 'T seq, step: 'T -> Result<unit, Problem>) : Result<unit, Problem> =
-        let folder (state: Result<unit, Problem>) (item: 'T) =
+    member _.For(items: 'T seq, step: 'T -> Result<unit, 'Error>) : Result<unit, 'Error> =
+        let folder (state: Result<unit, 'Error>) (item: 'T) =
             match state with
             | Ok() -> step item
             | Error _ -> state
@@ -70,8 +70,8 @@ module Problem =
         | Error problem -> raise (ProblemException problem)
 
     /// All values in order, or the first problem.
-    let collect (results: Result<'T, Problem> list) : Result<'T list, Problem> =
-        let step (result: Result<'T, Problem>) (rest: Result<'T list, Problem>) =
+    let collect (results: Result<'T, 'Error> list) : Result<'T list, 'Error> =
+        let step (result: Result<'T, 'Error>) (rest: Result<'T list, 'Error>) =
             match result, rest with
             | Error problem, _ -> Error problem
             | Ok value, Ok values -> Ok(value :: values)
