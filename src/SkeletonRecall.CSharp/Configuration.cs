@@ -1,5 +1,24 @@
 namespace SkeletonRecall.CSharp;
 
+/// <summary>nnU-Net's planners.</summary>
+public enum PlannerKind
+{
+    /// <summary>The default: plain convolutions, 8 GB.</summary>
+    Plain,
+
+    /// <summary>Residual blocks, 8 GB, batches of at most 5 % of the data set.</summary>
+    ResEnc,
+
+    /// <summary>Residual blocks, 8 GB.</summary>
+    ResEncM,
+
+    /// <summary>Residual blocks, 24 GB.</summary>
+    ResEncL,
+
+    /// <summary>Residual blocks, 40 GB.</summary>
+    ResEncXL,
+}
+
 /// <summary>What the planner may be told; the rest it decides by nnU-Net's rules.</summary>
 public sealed record PlannerOptions
 {
@@ -18,13 +37,37 @@ public sealed record PlannerOptions
     /// <summary>Convolutions of each stage, in encoder and decoder; 2 by default.</summary>
     public int ConvsPerStage { get; init; } = 2;
 
+    /// <summary>Which of nnU-Net's planners; the default one by default.</summary>
+    public PlannerKind Kind { get; init; } = PlannerKind.Plain;
+
+    /// <summary>GPU memory to plan for in GB; null is what the planner assumes.</summary>
+    public double? MemoryTarget { get; init; }
+
+    /// <summary>Target spacing in mm, one entry per axis of the files; null chooses it.</summary>
+    public IReadOnlyList<double>? TargetSpacing { get; init; }
+
+    /// <summary>The name of the plans; null is the planner's.</summary>
+    public string? PlansName { get; init; }
+
     internal Pipeline.PlannerOptions ToCore() =>
         new(
             BaseFeatures,
             MaxFeatures,
             Interop.ToOption(PatchSize is null ? null : Interop.ToList(PatchSize)),
             Interop.ToOption(BatchSize),
-            ConvsPerStage
+            ConvsPerStage,
+            Kind switch
+            {
+                PlannerKind.Plain => Pipeline.PlannerKind.Plain,
+                PlannerKind.ResEnc => Pipeline.PlannerKind.ResEnc,
+                PlannerKind.ResEncM => Pipeline.PlannerKind.ResEncM,
+                PlannerKind.ResEncL => Pipeline.PlannerKind.ResEncL,
+                PlannerKind.ResEncXL => Pipeline.PlannerKind.ResEncXL,
+                _ => throw new ArgumentException($"{Kind} is no planner.", nameof(Kind)),
+            },
+            Interop.ToOption(MemoryTarget),
+            Interop.ToOption(TargetSpacing is null ? null : Interop.ToList(TargetSpacing)),
+            Interop.ToOption(PlansName)
         );
 }
 

@@ -4,9 +4,10 @@ open System
 open SkeletonRecall
 
 /// nnU-Net's planners: what they take a GPU of the stated memory to hold, and which network they plan.
+[<RequireQualifiedAccess>]
 type PlannerKind =
     /// nnU-Net's default, `ExperimentPlanner`: plain convolutions, 8 GB.
-    | PlainPlanner
+    | Plain
     /// `ResEncUNetPlanner`: residual blocks, 8 GB, batches of at most 5 % of the data set.
     | ResEnc
     /// `nnUNetPlannerResEncM`: residual blocks, 8 GB.
@@ -53,7 +54,7 @@ module Planner =
             PatchSize = None
             BatchSize = None
             ConvsPerStage = 2
-            Kind = PlainPlanner
+            Kind = PlannerKind.Plain
             MemoryTarget = None
             TargetSpacing = None
             PlansName = None
@@ -89,7 +90,7 @@ module Planner =
             }
 
         match kind with
-        | PlainPlanner ->
+        | PlannerKind.Plain ->
             {
                 Planner = "ExperimentPlanner"
                 PlansName = "nnUNetPlans"
@@ -99,10 +100,10 @@ module Planner =
                 ValuesInPlane = 85e6
                 LargestShare = 0.05
             }
-        | ResEnc -> residual "ResEncUNetPlanner" "nnUNetResEncUNetPlans" 8.0 680e6 135e6 0.05
-        | ResEncM -> residual "nnUNetPlannerResEncM" "nnUNetResEncUNetMPlans" 8.0 680e6 135e6 1.0
-        | ResEncL -> residual "nnUNetPlannerResEncL" "nnUNetResEncUNetLPlans" 24.0 2100e6 380e6 1.0
-        | ResEncXL -> residual "nnUNetPlannerResEncXL" "nnUNetResEncUNetXLPlans" 40.0 3600e6 560e6 1.0
+        | PlannerKind.ResEnc -> residual "ResEncUNetPlanner" "nnUNetResEncUNetPlans" 8.0 680e6 135e6 0.05
+        | PlannerKind.ResEncM -> residual "nnUNetPlannerResEncM" "nnUNetResEncUNetMPlans" 8.0 680e6 135e6 1.0
+        | PlannerKind.ResEncL -> residual "nnUNetPlannerResEncL" "nnUNetResEncUNetLPlans" 24.0 2100e6 380e6 1.0
+        | PlannerKind.ResEncXL -> residual "nnUNetPlannerResEncXL" "nnUNetResEncUNetXLPlans" 40.0 3600e6 560e6 1.0
 
     // Residual blocks of each stage; deeper ones have as many as the last.
     let private residualBlocks (stages: int) : int list =

@@ -175,13 +175,12 @@ module internal PlansReader =
             | None -> Error "the key \"configurations\" is missing"
             | Some value -> plans root entries value)
 
-/// Reading and writing plans.json (nnU-Net v2's plans_handler.py), for U-Nets of plain convolutions.
+/// Reading and writing plans.json (nnU-Net v2's plans_handler.py).
 [<RequireQualifiedAccess; CompilationRepresentation(CompilationRepresentationFlags.ModuleSuffix)>]
 module Plans =
 
-    /// The text of plans.json with nnU-Net's keys in its order, indent 4. `NotServed` configurations are left out, and the
-    /// intensity properties, which no scheme here uses, are empty. The image reader named is nnU-Net's for PNG and JPEG files
-    /// where the images are planes, and SimpleITK's otherwise.
+    /// The text of plans.json with nnU-Net's keys in its order, indent 4. What `parse` could not use is written as it was;
+    /// a configuration that inherits is written as its differences.
     let print (plans: Plans) : string = PlansWriter.print plans
 
     /// Plans from the text of plans.json, new and old spelling (before nnU-Net 2.4) alike, `inherits_from` resolved.
@@ -190,7 +189,7 @@ module Plans =
         PlansReader.parse json
         |> Result.mapError (fun reason -> Unreadable(path, reason))
 
-    /// One configuration by name. A problem that says why when it is not there or not served.
+    /// One configuration to train or run, by name. A problem that says why when it is not there or not served.
     let configuration (name: string) (plans: Plans) : Result<Configuration, Problem> =
         let refused (reason: string) =
             Error(Mismatch($"configuration %s{name} of %s{plans.DatasetName}", reason, "one that is served"))

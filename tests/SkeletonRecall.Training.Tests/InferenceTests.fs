@@ -28,6 +28,7 @@ let private close (got: float32[]) (wanted: float32[]) (message: string) : unit 
 
 let private architecture: Architecture =
     {
+        Blocks = Plain
         FeaturesPerStage = [ 2; 4 ]
         KernelSizes = [ [ 3; 3 ]; [ 3; 3 ] ]
         Strides = [ [ 1; 1 ]; [ 2; 2 ] ]

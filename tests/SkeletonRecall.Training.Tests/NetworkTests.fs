@@ -11,6 +11,7 @@ let private architecture (features: int list) (rank: int) (convs: int) : Archite
     let axes (value: int) = List.replicate rank value
 
     {
+        Blocks = Plain
         FeaturesPerStage = features
         KernelSizes = List.replicate stages (axes 3)
         Strides = List.init stages (fun stage -> axes (if stage = 0 then 1 else 2))

@@ -7,6 +7,7 @@ open SkeletonRecall.Training
 
 let private architecture: Architecture =
     {
+        Blocks = Plain
         FeaturesPerStage = [ 2; 4 ]
         KernelSizes = [ [ 3; 3 ]; [ 3; 3 ] ]
         Strides = [ [ 1; 1 ]; [ 2; 2 ] ]

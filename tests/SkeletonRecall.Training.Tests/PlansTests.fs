@@ -19,19 +19,26 @@ let private plane: Plans =
 let private both: Plans =
     let space: Configuration =
         {
+            DataIdentifier = "nnUNetPlans_3d_fullres"
             PatchSize = [ 16; 32; 32 ]
             BatchSize = 2
+            MedianSize = [ 20.0; 60.0; 70.5 ]
             Spacing = [ 1.5; 0.25; 0.3 ]
             Normalization = [ NoNormalization; RescaleTo01; RgbTo01 ]
+            Resampling = Resampling.standard
             BatchDice = false
             Architecture =
                 {
+                    Blocks = Plain
                     FeaturesPerStage = [ 4; 8 ]
                     KernelSizes = [ [ 1; 3; 3 ]; [ 3; 3; 3 ] ]
                     Strides = [ [ 1; 1; 1 ]; [ 1; 2; 2 ] ]
                     ConvsPerStage = [ 2; 1 ]
                     ConvsPerStageDecoder = [ 2 ]
                 }
+            InheritsFrom = None
+            PreviousStage = None
+            NextStages = []
         }
 
     { plane with
@@ -138,8 +145,8 @@ let tests =
 
                 Expect.equal
                     (plans.Configurations |> Map.keys |> List.ofSeq)
-                    [ "2d"; "3d_fullres"; "3d_lowres" ]
-                    "served"
+                    [ "2d"; "3d_cascade_fullres"; "3d_fullres"; "3d_lowres" ]
+                    "configurations"
 
                 Expect.equal plans.Configurations["3d_fullres"].PatchSize [ 64; 192; 160 ] "patch"
 
@@ -155,18 +162,56 @@ let tests =
                 Expect.equal configuration.Architecture.FeaturesPerStage.Head 32 "features"
             }
 
-            test "other networks, schemes and masks are named as not served" {
-                let reason (parts: string list) (name: string) = (shared parts).NotServed[name]
+            test "other networks and schemes are named as not served" {
+                let residual =
+                    shared [ "data"; "expected"; "nnunet_checkpoint"; "resenc3d"; "plans.json" ]
+
+                Expect.equal residual.Configurations["3d_fullres"].Architecture.Blocks Residual "residual blocks"
 
                 Expect.stringContains
-                    (reason [ "data"; "expected"; "nnunet_checkpoint"; "resenc3d"; "plans.json" ] "3d_fullres")
+                    (residual |> Plans.configuration "3d_fullres" |> message)
                     "ResidualEncoderUNet"
-                    "residual encoder"
+                    "cannot be trained yet"
 
-                let ct = reason [ "data"; "nnunet-json"; "spine_bigboolean"; "plans.json" ] "2d"
-                Expect.stringContains ct "CTNormalization" "scheme"
-                let masked = reason [ "data"; "nnunet-json"; "liver_timdehaan1"; "plans.json" ] "2d"
-                Expect.stringContains masked "use_mask_for_norm" "mask"
+                let other =
+                    (shared [ "data"; "nnunet-json"; "acdc_neunet"; "nnUNetPlans_ACDC.json" ]).NotServed["3d_fullres"]
+
+                Expect.stringContains other.Reason "neUNet" "another network"
+
+                let scheme =
+                    plane
+                    |> Plans.print
+                    |> fun json -> json.Replace("ZScoreNorm", "MyNorm") |> parse
+
+                Expect.stringContains scheme.NotServed["2d"].Reason "MyNormalization" "another scheme"
+            }
+
+            test "intensities and masks of normalization are read" {
+                let spine = shared [ "data"; "nnunet-json"; "spine_bigboolean"; "plans.json" ]
+
+                match spine.Configurations["2d"].Normalization with
+                | [ Ct properties ] -> Expect.isTrue (properties.Low < properties.High) "percentiles"
+                | other -> failtest $"CT is wanted; got %A{other}"
+
+                let liver = shared [ "data"; "nnunet-json"; "liver_timdehaan1"; "plans.json" ]
+                Expect.equal liver.Configurations["2d"].Normalization [ ZScoreInside ] "inside the mask"
+            }
+
+            test "every plans file of nnU-Net's is written back with the same values" {
+                let folder = Golden.sharedPath [ "data"; "nnunet-json" ]
+
+                for path in Directory.GetFiles(folder, "*lans*.json", SearchOption.AllDirectories) do
+                    let plans = parse (File.ReadAllText path)
+                    Expect.equal (parse (Plans.print plans)) plans path
+            }
+
+            test "keys that mean nothing here are kept" {
+                let json =
+                    (Plans.print plane).Replace("\"plans_name\"", "\"mine\": [1, {\"a\": 2.50}], \"plans_name\"")
+
+                let plans = parse json
+                Expect.equal plans.Other [ "mine", "[1, {\"a\": 2.50}]" ] "kept"
+                Expect.stringContains (Plans.print plans) "2.50" "written"
             }
 
             test "configurations inherit, and not from themselves" {
@@ -189,11 +234,12 @@ let tests =
                     { parent with
                         BatchSize = 5
                         PatchSize = [ 32; 32 ]
+                        InheritsFrom = Some "small"
                     }
                     "through two steps"
 
-                Expect.stringContains plans.NotServed["lost"] "3d" "a parent that is not there"
-                Expect.stringContains plans.NotServed["circle"] "itself" "a circle"
+                Expect.stringContains plans.NotServed["lost"].Reason "3d" "a parent that is not there"
+                Expect.stringContains plans.NotServed["circle"].Reason "itself" "a circle"
             }
 
             test "files that are no plans are problems that name them" {
@@ -213,6 +259,6 @@ let tests =
                 let broken =
                     (Plans.print plane).Replace("\"n_conv_per_stage_decoder\": [", "\"n_conv_per_stage_decoder\": [1,")
 
-                Expect.stringContains (parse broken).NotServed["2d"] "one entry per stage" "reason"
+                Expect.stringContains (parse broken).NotServed["2d"].Reason "one entry per stage" "reason"
             }
         ]

@@ -10,19 +10,26 @@ open SkeletonRecall.Training
 
 let private configuration: Configuration =
     {
+        DataIdentifier = "nnUNetPlans_2d"
         PatchSize = [ 16; 16 ]
+        MedianSize = [ 16.0; 16.0 ]
         BatchSize = 2
         Spacing = [ 1.0; 1.0 ]
         Normalization = [ ZScore ]
+        Resampling = Resampling.standard
         BatchDice = true
         Architecture =
             {
+                Blocks = Plain
                 FeaturesPerStage = [ 4; 8; 8 ]
                 KernelSizes = List.replicate 3 [ 3; 3 ]
                 Strides = [ [ 1; 1 ]; [ 2; 2 ]; [ 2; 2 ] ]
                 ConvsPerStage = [ 1; 1; 1 ]
                 ConvsPerStageDecoder = [ 1; 1 ]
             }
+        InheritsFrom = None
+        PreviousStage = None
+        NextStages = []
     }
 
 let private options: TrainOptions =
