@@ -2,13 +2,16 @@ namespace SkeletonRecall
 
 open System
 
-/// The shape by which one step of a dilation grows.
+/// The shape by which one step of a dilation grows, or of an erosion shrinks.
 [<RequireQualifiedAccess>]
 type Element =
     /// The voxel and its neighbours along the axes: 4 in a plane, 6 in a volume.
     | Cross
     /// The voxel and all that touch it: 8 in a plane, 26 in a volume.
     | Box
+    /// All voxels whose centres are no farther away than a radius in mm, by the spacing of the mask; a finite number
+    /// above 0. A distance that exceeds the radius by no more than rounding (1e-9 of it) is no farther.
+    | Ball of millimetres: float
 
 /// Which voxels count as neighbours: `Four` and `Eight` in a plane, `Six`, `Eighteen` and `TwentySix` in a volume.
 [<RequireQualifiedAccess>]

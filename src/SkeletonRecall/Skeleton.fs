@@ -17,19 +17,41 @@ module Skeleton =
     /// Throws ArgumentException for Zhang's method on a volume.
     let thinBy (thinning: Thinning) (mask: Mask) : Mask =
         match thinning with
-        | Thinning.Lee -> ThinVolume.thin mask
+        | Thinning.Lee -> ThinVolume.thin false mask
         | Thinning.Zhang when mask.Extent.Rank = 2 -> ThinPlane.thin mask
         | Thinning.Zhang ->
             invalidArg
                 (nameof thinning)
                 $"Zhang's method thins planes; the mask is a volume of %O{mask.Extent}, for which Lee's is wanted."
 
+    /// The method that upstream thins an extent by: Zhang's for a plane, Lee's for a volume.
+    let standard (extent: Extent) : Thinning =
+        if extent.Rank = 2 then Thinning.Zhang else Thinning.Lee
+
     /// The skeleton as upstream makes it: Zhang's of a plane, Lee's of a volume.
-    let thin (mask: Mask) : Mask =
-        if mask.Extent.Rank = 2 then
-            thinBy Thinning.Zhang mask
-        else
-            thinBy Thinning.Lee mask
+    let thin (mask: Mask) : Mask = thinBy (standard mask.Extent) mask
+
+    /// The skeleton by a given method with the guard: it has the components, the tunnels and the cavities of the mask
+    /// (26/6 in volumes, 8/4 in planes), so that no component is left without a skeleton. A solid box of 2 x 2 x 2 voxels,
+    /// which Lee's method as the reference has it erases, slice by slice:
+    ///
+    ///     # #   # #             . .   . .                  @@ 
+    ///     # #   # #   without   . .   . .   and with it    @@
+    ///
+    /// The rule for Lee's method: a voxel chosen by a pass is tested again in full when its turn to go comes. It goes only
+    /// if it still has two neighbours or more, all of its neighbours are one 26-component, and the Euler characteristic
+    /// of its surroundings stays. Such a voxel is a simple point, and removing simple points one at a time changes no
+    /// topology; the reference asks for the second of the three only, so that a row of voxels is eaten up from its end,
+    /// and takes a voxel without neighbours for removable. Turns come by the parities of slice, row and column (eight
+    /// fields, as in the parallel thinning of G. Bertrand and Z. Aktouf, 1994), not in raster order, so that bars of even
+    /// width keep their length. Where voxels stay that the reference would erase, curves may end in more and longer spurs.
+    /// Zhang's method needs no rule: its table satisfies Ronse's conditions (C. Ronse, "Minimal test patterns for
+    /// connectivity preservation in parallel thinning algorithms for binary digital images", 1988), so that the two are
+    /// the same. Throws ArgumentException for Zhang's method on a volume.
+    let thinGuarded (thinning: Thinning) (mask: Mask) : Mask =
+        match thinning with
+        | Thinning.Lee -> ThinVolume.thin true mask
+        | Thinning.Zhang -> thinBy thinning mask
 
     /// The skeleton without its spurs: branches from a junction to an end that are shorter than `least` mm. The shortest
     /// goes first; where a junction is left with two branches, these become one branch before the next is looked at, so

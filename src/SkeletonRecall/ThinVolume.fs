@@ -160,8 +160,16 @@ module internal ThinVolume =
 
         accepted
 
-    // Removes, one after the other, those candidates of one word that are still simple.
-    let private remove (words: uint64[]) (stride: int) (slab: int) (at: int) (candidates: uint64) : uint64 =
+    // Removes, one after the other, those candidates of one word that are still simple, or, guarded, that pass the whole
+    // test once more.
+    let private remove
+        (guarded: bool)
+        (words: uint64[])
+        (stride: int)
+        (slab: int)
+        (at: int)
+        (candidates: uint64)
+        : uint64 =
         let upper0 = words[at - slab - stride]
         let upper1 = words[at - slab]
         let upper2 = words[at - slab + stride]
@@ -194,7 +202,7 @@ module internal ThinVolume =
                     ||| (three lower1 place <<< 21)
                     ||| (three lower2 place <<< 24)
 
-            if isSimple neighbours then
+            if isSimple neighbours && (not guarded || isRemovable neighbours) then
                 middle1 <- middle1 ^^^ bit
 
         words[at] <- middle1
@@ -295,7 +303,7 @@ module internal ThinVolume =
         slice (at + work.Slab)
 
     // One pass over one side of the structure: 0 to 3 along rows and columns, 4 and 5 along slices.
-    let private pass (work: Work) (side: int) : bool =
+    let private pass (guarded: bool) (work: Work) (side: int) : bool =
         let words = work.Words
 
         let inline offset (by: int) =
@@ -322,13 +330,33 @@ module internal ThinVolume =
 
         let mutable changed = false
 
-        for index in 0 .. found - 1 do
+        let inline take (index: int) (candidates: uint64) =
             let at = work.Places[index]
-            let removed = remove words work.Stride work.Slab at work.Accepted[index]
+            let removed = remove guarded words work.Stride work.Slab at candidates
 
             if removed <> 0UL then
                 unsettle work at removed
                 changed <- true
+
+        if guarded then
+            // In eight fields, by the parities of slice, row and column: no two voxels of a field are neighbours.
+            let rows = work.Slab / work.Stride
+
+            for field in 0..7 do
+                let columns = 0x5555555555555555UL <<< (field &&& 1)
+
+                for index in 0 .. found - 1 do
+                    let candidates = work.Accepted[index] &&& columns
+
+                    if candidates <> 0UL then
+                        let row = (work.Places[index] - Layout.Lead) / work.Stride
+                        let parities = 4 * (row / rows &&& 1) + 2 * (row % rows &&& 1)
+
+                        if parities = (field &&& 6) then
+                            take index candidates
+        else
+            for index in 0 .. found - 1 do
+                take index work.Accepted[index]
 
         changed
 
@@ -347,8 +375,11 @@ module internal ThinVolume =
     /// The skeleton of a volume, or of a plane taken as a volume of one slice. Passes over the sides alternate until
     /// none removes a voxel; within a pass candidates are chosen on what the pass before left, and removed one by one
     /// in raster order as long as they are still simple.
-    /// It may erase whole components, as scikit-image's does (its issue 3757).
-    let thin (mask: Mask) : Mask =
+    /// It may erase whole components, as scikit-image's does (its issue 3757), unless it is guarded: then a voxel only goes
+    /// if it passes, at that moment, the whole test again by which it was chosen. It has more than one neighbour, its
+    /// neighbours are one 26-component, and it is Euler-invariant, which together make it a simple point of 26/6, so that
+    /// the topology stays by definition, one voxel after the other.
+    let thin (guarded: bool) (mask: Mask) : Mask =
         let struct (extent, words) = asVolume mask
         let first = Layout.row extent 0 0 >>> 3
 
@@ -366,7 +397,7 @@ module internal ThinVolume =
             changing <- false
 
             for side in 0 .. sides - 1 do
-                if pass work side then
+                if pass guarded work side then
                     changing <- true
 
         if mask.Extent.Rank = 3 then

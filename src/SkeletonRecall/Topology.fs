@@ -13,6 +13,15 @@ type Betti =
         B2: int
     }
 
+/// The Betti numbers of a mask under both pairs of dual connectivities.
+type DualBetti =
+    {
+        /// 8/4 in a plane, 26/6 in a volume: voxels of the mask that share a corner hang together.
+        ByCorners: Betti
+        /// 4/8 in a plane, 6/26 in a volume: only those that share a face do.
+        ByFaces: Betti
+    }
+
 /// The topology of masks.
 [<RequireQualifiedAccess>]
 module Topology =
@@ -70,20 +79,39 @@ module Topology =
 
         sum
 
+    // With 4 or 6 neighbours.
+    let private eulerByFaces (mask: Mask) : int =
+        int (alternating (fun left right -> left &&& right) mask.Extent mask.Words)
+
+    // With 8 or 26. Closed cubes: the largest cells, voxels themselves, count with the sign of their dimension.
+    let private eulerByCorners (mask: Mask) : int =
+        let sum = alternating (fun left right -> left ||| right) mask.Extent mask.Words
+        int (if mask.Extent.Rank = 2 then sum else -sum)
+
     /// The Euler number: components minus holes in a plane, components minus tunnels plus cavities in a volume; 0 for
     /// an empty mask. Connectivity is that of the foreground: 4 or 8 in a plane, 6 or 26 in a volume; throws
     /// ArgumentException for any other.
     let euler (connectivity: Connectivity) (mask: Mask) : int =
-        let extent = mask.Extent
-        ConnectivityPair.require (ConnectivityPair.dual connectivity) extent
+        ConnectivityPair.require (ConnectivityPair.dual connectivity) mask.Extent
 
         match connectivity with
         | Connectivity.Four
-        | Connectivity.Six -> int (alternating (fun left right -> left &&& right) extent mask.Words)
-        // Closed cubes: the largest cells, voxels themselves, count with the sign of their dimension.
-        | _ ->
-            let sum = alternating (fun left right -> left ||| right) extent mask.Words
-            int (if extent.Rank = 2 then sum else -sum)
+        | Connectivity.Six -> eulerByFaces mask
+        | _ -> eulerByCorners mask
+
+    let private numbers (extent: Extent) (components: int) (enclosed: int) (euler: int) : Betti =
+        if extent.Rank = 2 then
+            {
+                B0 = components
+                B1 = enclosed
+                B2 = 0
+            }
+        else
+            {
+                B0 = components
+                B1 = components + enclosed - euler
+                B2 = enclosed
+            }
 
     /// Components, holes or tunnels, and cavities of a mask. Holes and cavities are components of the background that
     /// do not reach the outside; tunnels follow from the Euler number. What touches the border ends there.
@@ -93,18 +121,26 @@ module Topology =
         let components = Components.count pair.Foreground mask
         let enclosed = Components.countEnclosed pair.Background mask
 
-        if mask.Extent.Rank = 2 then
-            {
-                B0 = components
-                B1 = enclosed
-                B2 = 0
-            }
-        else
-            {
-                B0 = components
-                B1 = components + enclosed - euler pair.Foreground mask
-                B2 = enclosed
-            }
+        let euler =
+            if mask.Extent.Rank = 2 then
+                0
+            else
+                euler pair.Foreground mask
+
+        numbers mask.Extent components enclosed euler
+
+    /// What `betti` gives for both pairs of the mask's rank, at less than the cost of two calls: the runs of voxels are
+    /// found once, joined by faces, and then joined further by corners.
+    let dualBetti (mask: Mask) : DualBetti =
+        let extent = mask.Extent
+        let struct (byFaces, byCorners) = Components.countBoth mask
+        let struct (enclosedByFaces, enclosedByCorners) = Components.countEnclosedBoth mask
+        let deep = extent.Rank = 3
+
+        {
+            ByCorners = numbers extent byCorners enclosedByFaces (if deep then eulerByCorners mask else 0)
+            ByFaces = numbers extent byFaces enclosedByCorners (if deep then eulerByFaces mask else 0)
+        }
 
     /// By how much each Betti number of the prediction differs from the truth's, without sign.
     /// Throws ArgumentException when the extents differ, and as `betti` does.

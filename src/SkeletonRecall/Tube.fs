@@ -1,6 +1,5 @@
 namespace SkeletonRecall
 
-open System
 open System.Numerics
 open System.Runtime.Intrinsics
 
@@ -112,23 +111,26 @@ module Tube =
         | Some ignored -> Mask.difference mask ignored
         | None -> mask
 
-    let private notServed (what: string) : 'T =
-        raise (NotSupportedException $"%s{what} is not served yet.")
-
     /// The skeleton of a mask by the options' method, guard and pruning. Throws ArgumentException for options out of
     /// range and for Zhang's method on a volume.
     let skeleton (options: TubeOptions) (mask: Mask) : Mask =
         TubeOptions.require options
 
-        if options.Guard then
-            notServed "Guard"
+        let thinning =
+            match options.Thinning with
+            | Some thinning -> thinning
+            | None -> Skeleton.standard mask.Extent
+
+        let thinned =
+            if options.Guard then
+                Skeleton.thinGuarded thinning mask
+            else
+                Skeleton.thinBy thinning mask
 
         if options.Prune > 0.0 then
-            notServed "Prune"
-
-        match options.Thinning with
-        | Some thinning -> Skeleton.thinBy thinning mask
-        | None -> Skeleton.thin mask
+            Skeleton.prune options.Prune thinned
+        else
+            thinned
 
     /// The mask grown by the options' radius. Throws ArgumentException for a radius out of range.
     let grow (options: TubeOptions) (mask: Mask) : Mask =
@@ -136,7 +138,7 @@ module Tube =
 
         match options.Radius with
         | TubeRadius.Steps steps -> Morphology.dilate Element.Cross steps mask
-        | TubeRadius.Ball _ -> notServed "A ball"
+        | TubeRadius.Ball millimetres -> Morphology.dilate (Element.Ball millimetres) 1 mask
 
     // The voxels of the tubes of all classes, each tube inside its class.
     let private ofClasses (options: TubeOptions) (ignored: Mask option) (labels: LabelMap) : Mask =
