@@ -35,8 +35,8 @@ module Skeleton =
     /// (26/6 in volumes, 8/4 in planes), so that no component is left without a skeleton. A solid box of 2 x 2 x 2 voxels,
     /// which Lee's method as the reference has it erases, slice by slice:
     ///
-    ///     # #   # #             . .   . .                  @@ 
-    ///     # #   # #   without   . .   . .   and with it    @@
+    ///     # #   # #             . .   . .                 . .   . .
+    ///     # #   # #   without   . .   . .   and with it   # #   . .
     ///
     /// The rule for Lee's method: a voxel chosen by a pass is tested again in full when its turn to go comes. It goes only
     /// if it still has two neighbours or more, all of its neighbours are one 26-component, and the Euler characteristic

@@ -32,20 +32,20 @@ type SkeletonOf =
     /// Of all classes merged, as upstream. Where two classes touch, both share one curve, and a class that lies beside
     /// it may have none:
     ///
-    ///     1 1 1 1 1 1       . . . . . .
-    ///     1 1 1 1 1 1       . . . . . .
-    ///     1 1 1 1 1 1   →   . 1 1 1 1 .
-    ///     2 2 2 2 2 2       . . . . . .
-    ///     2 2 2 2 2 2       . . . . . .
+    ///     1 1 1 1 1 1 1 1       . . . . . . . .
+    ///     1 1 1 1 1 1 1 1       . . . . . 1 1 .
+    ///     1 1 1 1 1 1 1 1   →   . . 1 1 1 . . .
+    ///     2 2 2 2 2 2 2 2       . . . . . . . .
+    ///     2 2 2 2 2 2 2 2       . . . . . . . .
     ///
     | MergedForeground
     /// Of each class alone (of each region alone where there are regions), so that every class has its own curve:
     ///
-    ///     1 1 1 1 1 1       . . . . . .
-    ///     1 1 1 1 1 1       . 1 1 1 1 .
-    ///     1 1 1 1 1 1   →   . . . . . .
-    ///     2 2 2 2 2 2       2 2 2 2 2 .
-    ///     2 2 2 2 2 2       . . . . . .
+    ///     1 1 1 1 1 1 1 1       . . . . . . 1 .
+    ///     1 1 1 1 1 1 1 1       1 1 1 1 1 1 . .
+    ///     1 1 1 1 1 1 1 1   →   . . . . . . . .
+    ///     2 2 2 2 2 2 2 2       2 2 2 2 2 2 2 2
+    ///     2 2 2 2 2 2 2 2       . . . . . . . .
     ///
     | EachClass
 
@@ -65,10 +65,10 @@ type TubeOptions =
         ///
         Ignore: int16 option
         /// Whether skeletons keep the topology of what they are made of; off by default, for scikit-image's thinning
-        /// erases some structures whole. A box of 2 x 2 x 2 voxels, slice by slice:
+        /// erases some structures whole (`Skeleton.thinGuarded` says by which rule). A box of 2 x 2 x 2 voxels, slice by slice:
         ///
-        ///     # #   # #             . .   . .                  . .   . .
-        ///     # #   # #   without   . .   . .   and with it    . .   . #
+        ///     # #   # #             . .   . .                 . .   . .
+        ///     # #   # #   without   . .   . .   and with it   # #   . .
         ///
         Guard: bool
         /// Spurs of the skeleton shorter than this length in mm are pruned; 0, by default, prunes none.

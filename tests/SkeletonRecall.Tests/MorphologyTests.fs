@@ -16,6 +16,7 @@ let private plain (element: Element) (mask: Mask) : Mask =
         | Element.Box, 2 -> Connectivity.Eight
         | Element.Cross, _ -> Connectivity.Six
         | Element.Box, _ -> Connectivity.TwentySix
+        | Element.Ball _, _ -> invalidOp "Balls have a test of their own."
         |> Connectivity.neighbours
 
     let bytes = (Mask.toVolume mask).Data
@@ -36,6 +37,17 @@ let private plain (element: Element) (mask: Mask) : Mask =
                         result[Extent.index extent slice row column] <- 1uy
 
     Mask.ofVolume (fun cell -> cell = 1uy) (Volume.create extent result)
+
+// A mask with some spacing and a radius that suits it, the same for the same mask.
+let private withBall (mask: Mask) : struct (Mask * float) =
+    let random = Random(Mask.count mask)
+
+    let steps = List.init mask.Extent.Rank (fun _ -> float (random.Next(1, 9)) / 4.0)
+
+    struct (mask |> Mask.withSpacing (Spacing.ofList steps), float (random.Next(1, 25)) / 4.0)
+
+let private isSubset (inner: Mask) (outer: Mask) : bool =
+    Mask.isEmpty (Mask.difference inner outer)
 
 [<Tests>]
 let tests =
@@ -60,6 +72,63 @@ let tests =
                 Mask.isEmpty (Mask.difference mask cross)
                 && Mask.isEmpty (Mask.difference cross box)
                 && Volume.equal before (Mask.toVolume mask))
+
+            // Spacings and radii are quarters, so that no distance is rounded.
+            Property.test "a ball's dilation is the distance to the mask, cut off at the radius" (fun (AnyMask mask) ->
+                let struct (mask, radius) = withBall mask
+
+                let near =
+                    Distance.toMask mask |> Mask.ofVolume (fun distance -> distance <= radius)
+
+                Mask.equal (Morphology.dilate (Element.Ball radius) 1 mask) near)
+
+            Property.test "a ball's erosion is the distance to the background, cut off at it" (fun (AnyMask mask) ->
+                let struct (mask, radius) = withBall mask
+
+                let deep =
+                    Distance.toBackground mask |> Mask.ofVolume (fun distance -> distance > radius)
+
+                Mask.equal (Morphology.erode (Element.Ball radius) 1 mask) deep)
+
+            Property.test "a ball of one voxel's spacing is the cross" (fun (AnyMask mask) ->
+                let ball = Morphology.dilate (Element.Ball 1.2) 2 mask
+                Mask.equal ball (Morphology.dilate Element.Cross 2 mask))
+
+            testCase "a radius reached but for rounding is reached"
+            <| fun () ->
+                let line =
+                    Generators.plane [ "......#......" ]
+                    |> Mask.withSpacing (Spacing.ofList [ 1.0; 0.1 ])
+
+                // 3 * 0.1 is more than 0.3 in floating point.
+                Expect.equal (Mask.count (Morphology.dilate (Element.Ball 0.3) 1 line)) 7 "3 to both sides"
+
+            Property.test "erosion keeps the voxels whose neighbours in the grid are all there" (fun (AnyMask mask) ->
+                elements
+                |> List.forall (fun element ->
+                    let wanted = Mask.complement mask |> plain element |> Mask.complement
+                    Mask.equal (Morphology.erode element 1 mask) wanted))
+
+            Property.test "erosions add up and are adjoint to dilations" (fun (AnyPair(mask, other)) ->
+                List.allPairs elements [ 0, 1; 1, 2 ]
+                |> List.forall (fun (element, (first, second)) ->
+                    let erode steps = Morphology.erode element steps
+                    let dilate steps = Morphology.dilate element steps
+
+                    Mask.equal (mask |> erode first |> erode second) (erode (first + second) mask)
+                    && isSubset (dilate second mask) other = isSubset mask (erode second other)
+                    && isSubset mask (mask |> dilate second |> erode second)
+                    && isSubset (mask |> erode second |> dilate second) mask))
+
+            testCase "balls have a radius"
+            <| fun () ->
+                for radius in [ 0.0; -1.0; nan; infinity ] do
+                    Expect.throwsT<ArgumentException>
+                        (fun () ->
+                            Mask.empty (Extent.plane 2 2)
+                            |> Morphology.dilate (Element.Ball radius) 1
+                            |> ignore)
+                        $"%g{radius}"
 
             testCase "steps are counted from 0"
             <| fun () ->

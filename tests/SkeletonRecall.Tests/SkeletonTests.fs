@@ -7,6 +7,29 @@ open SkeletonRecall
 let private isSubset (inner: Mask) (outer: Mask) : bool =
     Mask.isEmpty (Mask.difference inner outer)
 
+// Whether a skeleton has the mask's components, each one its own, tunnels and cavities.
+let private keepsTopology (mask: Mask) (skeleton: Mask) : bool =
+    let pair = ConnectivityPair.standard mask.Extent.Rank
+    let struct (labels, count) = Components.label pair.Foreground mask
+
+    let reached =
+        Array.map2 (fun label inside -> label * int inside) labels.Data (Mask.toVolume skeleton).Data
+        |> Array.distinct
+        |> Array.filter (fun label -> label > 0)
+
+    isSubset skeleton mask
+    && reached.Length = count
+    && Topology.betti pair skeleton = Topology.betti pair mask
+
+let private methods (mask: Mask) : Thinning list =
+    if mask.Extent.Rank = 2 then
+        [ Thinning.Zhang; Thinning.Lee ]
+    else
+        [ Thinning.Lee ]
+
+let private full (shape: int list) : Mask =
+    Mask.complement (Mask.empty (Extent.ofShape shape))
+
 [<Tests>]
 let tests =
     testList
@@ -27,6 +50,49 @@ let tests =
                 skeleton.Extent = mask.Extent
                 && skeleton.Spacing = mask.Spacing
                 && Volume.equal before (Mask.toVolume mask))
+
+            Property.test "under the guard components, tunnels and cavities stay" (fun (AnyMask mask) ->
+                methods mask
+                |> List.forall (fun thinning -> keepsTopology mask (Skeleton.thinGuarded thinning mask)))
+
+            Property.test "so they do in what is left of a full grid" (fun (AnyMask mask) ->
+                let holes = Mask.complement mask
+
+                methods mask
+                |> List.forall (fun thinning -> keepsTopology holes (Skeleton.thinGuarded thinning holes)))
+
+            Property.test "thinning under the guard is idempotent" (fun (AnyMask mask) ->
+                methods mask
+                |> List.forall (fun thinning ->
+                    let skeleton = Skeleton.thinGuarded thinning mask
+                    Mask.equal (Skeleton.thinGuarded thinning skeleton) skeleton))
+
+            testCase "under the guard no box is erased"
+            <| fun () ->
+                for depth in 1..7 do
+                    for height in 1..7 do
+                        for width in 1..7 do
+                            let box = full [ depth; height; width ]
+                            let skeleton = Skeleton.thinGuarded Thinning.Lee box
+                            Expect.isTrue (keepsTopology box skeleton) $"%d{depth} x %d{height} x %d{width}"
+
+            testCase "under the guard bars keep their length"
+            <| fun () ->
+                for thick in [ 1..6 ] do
+                    for shape in [ [ 30; thick; thick ]; [ thick; 30; thick ]; [ thick; thick; 30 ] ] do
+                        let skeleton = Skeleton.thinGuarded Thinning.Lee (full shape)
+                        let length = Mask.count skeleton
+                        Expect.isGreaterThanOrEqual length (30 - thick) $"%A{shape}"
+                        Expect.isLessThanOrEqual length 30 $"%A{shape}"
+
+            testCase "without the guard the reference erases a box of 2 x 2 x 2"
+            <| fun () ->
+                Expect.isTrue (Mask.isEmpty (Skeleton.thin (full [ 2; 2; 2 ]))) "erased"
+
+                Expect.equal
+                    (Generators.picture (Skeleton.thinGuarded Thinning.Lee (full [ 2; 2; 2 ])))
+                    "..\n##\n\n..\n..\n"
+                    "the picture of the documentation"
 
             testCase "Zhang's method is for planes"
             <| fun () ->

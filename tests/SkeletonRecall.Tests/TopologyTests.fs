@@ -37,6 +37,10 @@ let tests =
                     && betti.B1 >= 0
                     && betti.B2 >= 0))
 
+            Property.test "both dual pairs in one call" (fun (AnyMask mask) ->
+                let both = Topology.dualBetti mask
+                [ both.ByCorners; both.ByFaces ] = (pairs mask |> List.map (fun pair -> Topology.betti pair mask)))
+
             Property.test "thinning a plane keeps its Betti numbers" (fun (AnyPlane mask) ->
                 let pair = ConnectivityPair.standard 2
                 Topology.betti pair (Skeleton.thin mask) = Topology.betti pair mask)
