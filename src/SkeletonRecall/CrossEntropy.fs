@@ -24,7 +24,13 @@ module CrossEntropy =
             invalidArg (nameof options) $"LabelSmoothing lies in 0..1; got %g{options.LabelSmoothing}."
 
     /// Marks what the mask leaves out by the index that libtorch's cross-entropy skips.
-    let private skipped = -100L
+    let internal skipped = -100L
+
+    /// Class ids (B, spatial...) as int64, `skipped` where the mask (B, 1, spatial...) is 0.
+    let internal marked (valid: Tensor) (truth: Tensor) : Tensor =
+        Tensors.scoped (fun () ->
+            let counts = valid.squeeze(1L).ne(Scalar.op_Implicit 0)
+            torch.where (counts, truth, torch.full_like (truth, Scalar.op_Implicit skipped)))
 
     let private ofClasses (options: CrossEntropyOptions) (logits: Tensor) (target: Target) : Tensor =
         Target.requireLogits logits
@@ -40,13 +46,10 @@ module CrossEntropy =
                 | Some valid ->
                     let counts = valid.squeeze(1L).ne(Scalar.op_Implicit 0)
 
-                    let marked =
-                        torch.where (counts, truth, torch.full_like (truth, Scalar.op_Implicit skipped))
-
                     let total =
                         torch.nn.functional.cross_entropy (
                             scores,
-                            marked,
+                            marked valid truth,
                             ignore_index = skipped,
                             reduction = torch.nn.Reduction.Sum,
                             label_smoothing = options.LabelSmoothing

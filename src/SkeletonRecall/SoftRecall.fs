@@ -2,20 +2,6 @@ namespace SkeletonRecall
 
 open TorchSharp
 
-/// What soft skeleton recall may be told.
-type SoftRecallOptions =
-    {
-        /// Whether sums are taken over the batch before the ratio (true), or each sample has its own ratio and the
-        /// mean is taken (false, the default).
-        BatchDice: bool
-        /// Added to numerator and denominator; at least 0, 1e-5 by default.
-        Smooth: float
-        /// Whether a class without skeleton is left out of the mean (per sample, or per batch with `BatchDice`); with
-        /// none at all the loss is 0. False, upstream's, by default: such a class counts as perfectly recalled, so the
-        /// loss says less the fewer classes a patch holds; the gradient of the others shrinks with it.
-        PresentOnly: bool
-    }
-
 /// Soft skeleton recall: -(sum(p s) + smooth) / (sum(s) + smooth) per foreground class or region, where s is its tubed
 /// skeleton and p its probability (Kirchhoff et al., "Skeleton Recall Loss for Connectivity Conserving and
 /// Resource Efficient Segmentation of Thin Tubular Structures", ECCV 2024, arXiv 2404.03010).
@@ -35,17 +21,8 @@ module SoftRecall =
         if not (System.Double.IsFinite options.Smooth && options.Smooth >= 0.0) then
             invalidArg (nameof options) $"Smooth is a finite number of at least 0; got %g{options.Smooth}."
 
-    /// Soft skeleton recall of logits (B, C, spatial...) against the target's tubed skeleton: a scalar in [-1, 0],
-    /// smaller is better, computed in float32 for half-precision logits. p is the softmax where the target holds
-    /// classes, the sigmoid where it holds regions, all of which are foreground. Voxels that do not count
-    /// (target.Valid) are left out of both sums. A class without skeleton counts as recalled: ratio 1, no gradient.
-    /// Throws ArgumentException for a target without skeleton, shapes that do not fit, ids outside 0..C-1, channels of
-    /// other values than 0 and 1, and logits of which NaN or infinity makes the loss NaN.
-    let loss (options: SoftRecallOptions) (logits: Tensor) (target: Target) : Tensor =
-        requireOptions options
-        Target.requireLogits logits
-        Target.skeleton logits target |> ignore
-
+    /// The loss as a composition of libtorch's operations, on any device; the arguments must have been checked.
+    let internal composed (options: SoftRecallOptions) (logits: Tensor) (target: Target) : Tensor =
         Tensors.scoped (fun () ->
             let first = Target.firstForeground target
 
@@ -65,6 +42,29 @@ module SoftRecall =
             let wanted = skeleton.sum axes
             let recalled = (foreground probabilities * skeleton).sum(axes).add smooth
             let ratio = recalled / wanted.add(smooth).clamp_min(Scalar.op_Implicit 1e-8)
-            let result = (SoftDice.average options.PresentOnly wanted ratio).neg()
-            Target.requireFinite logits result
-            result)
+            (SoftDice.average options.PresentOnly wanted ratio).neg())
+
+    /// Soft skeleton recall of logits (B, C, spatial...) against the target's tubed skeleton: a scalar in [-1, 0],
+    /// smaller is better, computed in float32 for half-precision logits. p is the softmax where the target holds
+    /// classes, the sigmoid where it holds regions, all of which are foreground. Voxels that do not count
+    /// (target.Valid) are left out of both sums. On the CPU, where the skeleton is of ids, only the skeleton's voxels are
+    /// looked at, and the loss can be differentiated once. A class
+    /// without skeleton counts as recalled: ratio 1, no gradient.
+    /// Throws ArgumentException for a target without skeleton, shapes that do not fit, ids outside 0..C-1, channels of
+    /// other values than 0 and 1, and logits of which NaN or infinity makes the loss NaN.
+    let loss (options: SoftRecallOptions) (logits: Tensor) (target: Target) : Tensor =
+        requireOptions options
+        Target.requireLogits logits
+        Target.skeleton logits target |> ignore
+
+        let result =
+            Tensors.scoped (fun () ->
+                let scores = Tensors.atLeastSingle logits
+
+                if SparseRecall.serves scores target then
+                    SparseRecall.loss options scores target
+                else
+                    composed options scores target)
+
+        Target.requireFinite logits result
+        result

@@ -115,6 +115,20 @@ module LossSamples =
             | null -> failtest "no gradient reaches the logits"
             | gradient -> Tensors.item value, Tensors.toArray<float>(gradient.``to`` torch.float64))
 
+    /// Fails unless libtorch refuses to differentiate the gradient of the value by the variable.
+    let refusesTwice (value: Tensor) (variable: Tensor) : unit =
+        let gradient =
+            (torch.autograd.grad ([| value |], [| variable |], retain_graph = true, create_graph = true))[0]
+
+        let message =
+            try
+                (gradient * gradient).sum().backward()
+                "nothing thrown"
+            with :? System.Runtime.InteropServices.ExternalException as error ->
+                error.Message
+
+        Expect.stringContains message "is not implemented" "second derivative"
+
     let private checkPasses (logits: unit -> Tensor) (loss: Loss) (target: unit -> Target) () : unit =
         use _scope = Tensors.scope ()
         let report = Loss.check loss (logits ()) (target ())
