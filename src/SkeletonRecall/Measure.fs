@@ -50,6 +50,16 @@ type Measure =
     | BettiMatching1
     /// Cavities of either mask without a counterpart in the other; 0 for planes.
     | BettiMatching2
+    /// The Hausdorff distance: the greatest distance of a piece of one surface to the other.
+    | HausdorffDistance
+    /// The 95th percentile of those distances.
+    | HausdorffDistance95
+    /// The mean distance over both surfaces (ASSD).
+    | SymmetricSurfaceDistance
+    /// The mean of the mean distances of either surface to the other (MASD).
+    | MeanSurfaceDistance
+    /// The share of both surfaces that lies within a tolerance of the other (NSD).
+    | SurfaceDice
     /// Components of the prediction, then of the truth, and so on.
     | B0Predicted
     | B0True
@@ -84,6 +94,11 @@ module Measure =
             Measure.BettiMatching0, "BettiMatching0", "count", Better.Lower
             Measure.BettiMatching1, "BettiMatching1", "count", Better.Lower
             Measure.BettiMatching2, "BettiMatching2", "count", Better.Lower
+            Measure.HausdorffDistance, "HD", "mm", Better.Lower
+            Measure.HausdorffDistance95, "HD95", "mm", Better.Lower
+            Measure.SymmetricSurfaceDistance, "ASSD", "mm", Better.Lower
+            Measure.MeanSurfaceDistance, "MASD", "mm", Better.Lower
+            Measure.SurfaceDice, "NSD", "", Better.Higher
             Measure.B0Predicted, "B0Predicted", "count", Better.Neither
             Measure.B0True, "B0True", "count", Better.Neither
             Measure.B1Predicted, "B1Predicted", "count", Better.Neither

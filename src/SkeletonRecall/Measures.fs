@@ -48,6 +48,8 @@ module Measures =
         let matching =
             lazy (BettiMatching.errors (BettiMatching.measure pair prediction truth))
 
+        let surfaces = lazy (Surface.distances profile.Surface.Border prediction truth)
+
         let centreline =
             lazy (Centreline.measureBy profile.Edges.EmptySkeleton profile.Edges.CentrelineApart prediction truth)
 
@@ -59,6 +61,13 @@ module Measures =
         member _.Euler: struct (int * int) = euler.Value
         member _.Centreline: Centreline = centreline.Value
         member _.Matching: Betti = matching.Value
+        member _.Surfaces: SurfaceDistances = surfaces.Value
+
+        // The length in mm of the image's diagonal, from the first voxel's outer corner to the last one's.
+        member _.Diagonal: float =
+            List.map2 (fun size spacing -> (float size * spacing) ** 2.0) truth.Extent.Shape truth.Spacing.Values
+            |> List.sum
+            |> sqrt
 
         member _.BettiError(number: Betti -> int) : float =
             match profile.Window with
@@ -100,6 +109,15 @@ module Measures =
             | struct (false, true), Some fixed' -> fixed'
             | _ -> value shared.Centreline
 
+        let distance (value: SurfaceDistances -> float) =
+            match shared.Empty with
+            | struct (true, true) -> edges.DistanceOfNothing
+            | struct (false, false) -> value shared.Surfaces
+            | _ -> edges.DistanceOfOne |> Option.defaultWith (fun () -> shared.Diagonal)
+
+        let hausdorff (percent: float) =
+            distance (Surface.hausdorff profile.Surface.Percentile profile.Surface.Direction percent)
+
         let number (part: struct (Betti * Betti) -> int) = float (part shared.Betti)
 
         match measure with
@@ -123,6 +141,18 @@ module Measures =
         | Measure.BettiMatching0 -> float shared.Matching.B0
         | Measure.BettiMatching1 -> float shared.Matching.B1
         | Measure.BettiMatching2 -> float shared.Matching.B2
+        | Measure.HausdorffDistance -> hausdorff 100.0
+        | Measure.HausdorffDistance95 -> hausdorff 95.0
+        | Measure.SymmetricSurfaceDistance -> distance Surface.symmetricAverage
+        | Measure.MeanSurfaceDistance ->
+            distance (fun surfaces ->
+                let struct (ours, theirs) = Surface.averages surfaces
+                (ours + theirs) / 2.0)
+        | Measure.SurfaceDice ->
+            match shared.Empty with
+            | struct (true, true) -> edges.SurfaceDiceOfNothing
+            | struct (false, false) -> Surface.dice profile.Surface.Tolerance shared.Surfaces
+            | _ -> 0.0
         | Measure.B0Predicted -> number (fun struct (ours, _) -> ours.B0)
         | Measure.B0True -> number (fun struct (_, theirs) -> theirs.B0)
         | Measure.B1Predicted -> number (fun struct (ours, _) -> ours.B1)

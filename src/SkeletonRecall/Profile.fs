@@ -29,6 +29,13 @@ type EdgeCases =
         EmptySkeleton: float
         /// clDice where precision and sensitivity are both 0.
         CentrelineApart: float
+        /// Surface distances in mm where both masks are empty.
+        DistanceOfNothing: float
+        /// Surface distances in mm where exactly one mask is empty; None is the image's diagonal, which no distance
+        /// exceeds.
+        DistanceOfOne: float option
+        /// Normalized surface Dice of two empty masks; of exactly one it is 0.
+        SurfaceDiceOfNothing: float
     }
 
 /// A whole convention: everything that must be said before a measure is a number.
@@ -43,6 +50,8 @@ type Profile =
         /// Side of the square or cubic windows, in voxels, over which Betti and Euler errors are averaged; None for the
         /// whole image. Windows stand side by side from the first voxel on; those at the far border may be smaller.
         Window: int option
+        /// How surfaces are compared.
+        Surface: SurfaceOptions
         /// What measures are for empty masks.
         Edges: EdgeCases
         /// Which classes count in the mean.
@@ -54,13 +63,21 @@ type Profile =
 module Profile =
 
     /// The paper's and nnU-Net's: 8/4 and 26/6 on the whole image. What neither mask holds is left out of means; every
-    /// ratio is 0 where one mask alone is empty, so that nothing found is never better than something found.
+    /// ratio is 0, and every distance the image's diagonal, where one mask alone is empty, so that nothing found is never
+    /// better than something found. Surfaces are MetricsReloaded's.
     let paper: Profile =
         {
             Name = "paper"
             Plane = ConnectivityPair.standard 2
             Space = ConnectivityPair.standard 3
             Window = None
+            Surface =
+                {
+                    Border = Border.Erosion
+                    Percentile = Percentile.Linear
+                    Direction = Direction.Greater
+                    Tolerance = 1.0
+                }
             Edges =
                 {
                     DiceOfNothing = nan
@@ -70,14 +87,22 @@ module Profile =
                     CentrelineOfOne = Some 0.0
                     EmptySkeleton = nan
                     CentrelineApart = 0.0
+                    DistanceOfNothing = nan
+                    DistanceOfOne = None
+                    SurfaceDiceOfNothing = nan
                 }
             Averaging = Averaging.Present
         }
 
-    /// TopCoW 2024's (CoWBenchmark/TopCoW_Eval_Metrics): 26/6; nothing counts 0, an empty skeleton too.
+    /// TopCoW 2024's (CoWBenchmark/TopCoW_Eval_Metrics): 26/6; nothing counts 0, an empty skeleton
+    /// too; surfaces are contours, and a class that one side lacks is 90 mm away.
     let topcow: Profile =
         { paper with
             Name = "topcow"
+            Surface =
+                { paper.Surface with
+                    Border = Border.Contour
+                }
             Edges =
                 {
                     DiceOfNothing = 0.0
@@ -87,13 +112,33 @@ module Profile =
                     CentrelineOfOne = None
                     EmptySkeleton = 0.0
                     CentrelineApart = 0.0
+                    DistanceOfNothing = 90.0
+                    DistanceOfOne = Some 90.0
+                    SurfaceDiceOfNothing = 0.0
                 }
         }
 
-    /// ToothFairy's (AImageLab-zip/ToothFairy, evaluation.py): 26/6; an empty skeleton counts 1.
+    /// TopBrain 2025's (CoWBenchmark/TopBrain_Eval_Metrics): TopCoW's, with 290 mm for a class that one side lacks.
+    let topbrain: Profile =
+        { topcow with
+            Name = "topbrain"
+            Edges =
+                { topcow.Edges with
+                    DistanceOfNothing = 290.0
+                    DistanceOfOne = Some 290.0
+                }
+        }
+
+    /// ToothFairy's (AImageLab-zip/ToothFairy, evaluation.py): 26/6; an empty skeleton counts 1; the
+    /// percentile is of the distances of both contours together.
     let toothfairy: Profile =
         { paper with
             Name = "toothfairy"
+            Surface =
+                { paper.Surface with
+                    Border = Border.InnerContour
+                    Direction = Direction.Together
+                }
             Edges =
                 {
                     DiceOfNothing = nan
@@ -103,6 +148,9 @@ module Profile =
                     CentrelineOfOne = None
                     EmptySkeleton = 1.0
                     CentrelineApart = 0.0
+                    DistanceOfNothing = nan
+                    DistanceOfOne = Some infinity
+                    SurfaceDiceOfNothing = nan
                 }
             Averaging = Averaging.InTruth
         }
@@ -120,11 +168,14 @@ module Profile =
                     CentrelineOfOne = None
                     EmptySkeleton = nan
                     CentrelineApart = nan
+                    DistanceOfNothing = 0.0
+                    DistanceOfOne = Some nan
+                    SurfaceDiceOfNothing = 1.0
                 }
         }
 
     /// All profiles, the standard one first.
-    let all: Profile list = [ paper; topcow; toothfairy; metricsReloaded ]
+    let all: Profile list = [ paper; topcow; topbrain; toothfairy; metricsReloaded ]
 
     /// Reads a profile's name; any other text is an error that lists them.
     let parse (text: string) : Result<Profile, string> =

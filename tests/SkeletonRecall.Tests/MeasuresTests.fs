@@ -61,18 +61,23 @@ let tests =
             <| fun () ->
                 let rows =
                     [
-                        Measure.Dice, nothing, nothing, [ nan; 0.0; nan; 1.0 ]
-                        Measure.IoU, nothing, nothing, [ nan; 0.0; nan; nan ]
-                        Measure.Precision, nothing, bar, [ 0.0; 0.0; 0.0; nan ]
-                        Measure.Recall, bar, nothing, [ 0.0; 0.0; 0.0; nan ]
-                        Measure.Dice, bar, nothing, [ 0.0; 0.0; 0.0; 0.0 ]
-                        Measure.VolumeDifference, nothing, bar, [ 1.0; 1.0; 1.0; 1.0 ]
-                        Measure.ClDice, nothing, nothing, [ nan; 0.0; 1.0; nan ]
-                        Measure.ClDice, nothing, bar, [ 0.0; 0.0; 0.0; nan ]
-                        Measure.ClDice, bar, other, [ 0.0; 0.0; 0.0; nan ]
-                        Measure.ClDice, erased, erased, [ nan; 0.0; 1.0; nan ]
-                        Measure.TopologyPrecision, erased, noVoxel, [ 0.0; 0.0; 1.0; nan ]
-                        Measure.B0Error, nothing, bar, [ 1.0; 1.0; 1.0; 1.0 ]
+                        Measure.Dice, nothing, nothing, [ nan; 0.0; 0.0; nan; 1.0 ]
+                        Measure.IoU, nothing, nothing, [ nan; 0.0; 0.0; nan; nan ]
+                        Measure.Precision, nothing, bar, [ 0.0; 0.0; 0.0; 0.0; nan ]
+                        Measure.Recall, bar, nothing, [ 0.0; 0.0; 0.0; 0.0; nan ]
+                        Measure.Dice, bar, nothing, [ 0.0; 0.0; 0.0; 0.0; 0.0 ]
+                        Measure.VolumeDifference, nothing, bar, [ 1.0; 1.0; 1.0; 1.0; 1.0 ]
+                        Measure.ClDice, nothing, nothing, [ nan; 0.0; 0.0; 1.0; nan ]
+                        Measure.ClDice, nothing, bar, [ 0.0; 0.0; 0.0; 0.0; nan ]
+                        Measure.ClDice, bar, other, [ 0.0; 0.0; 0.0; 0.0; nan ]
+                        Measure.ClDice, erased, erased, [ nan; 0.0; 0.0; 1.0; nan ]
+                        Measure.TopologyPrecision, erased, noVoxel, [ 0.0; 0.0; 0.0; 1.0; nan ]
+                        Measure.HausdorffDistance95, nothing, nothing, [ nan; 90.0; 290.0; nan; 0.0 ]
+                        Measure.HausdorffDistance95, nothing, bar, [ sqrt 34.0; 90.0; 290.0; infinity; nan ]
+                        Measure.SurfaceDice, nothing, nothing, [ nan; 0.0; 0.0; nan; 1.0 ]
+                        Measure.SurfaceDice, bar, nothing, [ 0.0; 0.0; 0.0; 0.0; 0.0 ]
+                        Measure.HausdorffDistance, bar, other, [ 1.0; 1.0; 1.0; 1.0; 1.0 ]
+                        Measure.B0Error, nothing, bar, [ 1.0; 1.0; 1.0; 1.0; 1.0 ]
                     ]
 
                 for measure, prediction, truth, wanted in rows do
@@ -102,7 +107,7 @@ let tests =
                         prediction
                         truth
 
-                Expect.equal (List.map snd values) [ 1.0; 1.0; 8.0; 1.0 ] "counts"
+                Expect.equal (List.map snd values) [ 1.0; 1.0; 1.0; 8.0; 1.0 ] "counts"
 
             testCase "errors of windows are means over them"
             <| fun () ->

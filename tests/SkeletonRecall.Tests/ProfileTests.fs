@@ -12,7 +12,7 @@ let tests =
             <| fun () ->
                 Expect.equal
                     (Profile.all |> List.map (fun profile -> profile.Name))
-                    [ "paper"; "topcow"; "toothfairy"; "metrics-reloaded" ]
+                    [ "paper"; "topcow"; "topbrain"; "toothfairy"; "metrics-reloaded" ]
                     "names"
 
                 for profile in Profile.all do
