@@ -109,11 +109,23 @@ module Measures =
             | struct (false, true), Some fixed' -> fixed'
             | _ -> value shared.Centreline
 
-        let distance (value: SurfaceDistances -> float) =
-            match shared.Empty with
-            | struct (true, true) -> edges.DistanceOfNothing
+        // Which surfaces have no piece; a mask that fills the image may have none.
+        let surfaceless =
+            lazy
+                (match shared.Empty with
+                 | struct (false, false) ->
+                     struct (shared.Surfaces.ToTruth.Length = 0, shared.Surfaces.ToPrediction.Length = 0)
+                 | empty -> empty)
+
+        let surface (nothing: float) (one: unit -> float) (value: SurfaceDistances -> float) =
+            match surfaceless.Value with
+            | struct (true, true) -> nothing
             | struct (false, false) -> value shared.Surfaces
-            | _ -> edges.DistanceOfOne |> Option.defaultWith (fun () -> shared.Diagonal)
+            | _ -> one ()
+
+        let distance =
+            surface edges.DistanceOfNothing (fun () ->
+                edges.DistanceOfOne |> Option.defaultWith (fun () -> shared.Diagonal))
 
         let hausdorff (percent: float) =
             distance (Surface.hausdorff profile.Surface.Percentile profile.Surface.Direction percent)
@@ -149,10 +161,7 @@ module Measures =
                 let struct (ours, theirs) = Surface.averages surfaces
                 (ours + theirs) / 2.0)
         | Measure.SurfaceDice ->
-            match shared.Empty with
-            | struct (true, true) -> edges.SurfaceDiceOfNothing
-            | struct (false, false) -> Surface.dice profile.Surface.Tolerance shared.Surfaces
-            | _ -> 0.0
+            surface edges.SurfaceDiceOfNothing (fun () -> 0.0) (Surface.dice profile.Surface.Tolerance)
         | Measure.B0Predicted -> number (fun struct (ours, _) -> ours.B0)
         | Measure.B0True -> number (fun struct (_, theirs) -> theirs.B0)
         | Measure.B1Predicted -> number (fun struct (ours, _) -> ours.B1)

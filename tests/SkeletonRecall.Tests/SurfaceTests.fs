@@ -87,7 +87,10 @@ let tests =
             <| fun () ->
                 for seed in 1..12 do
                     let shape, spacing =
-                        if seed % 2 = 0 then [ 9; 13 ], [ 0.7; 1.3 ] else [ 5; 6; 7 ], [ 2.0; 0.5; 1.0 ]
+                        if seed % 2 = 0 then
+                            [ 9; 13 ], [ 0.7; 1.3 ]
+                        else
+                            [ 5; 6; 7 ], [ 2.0; 0.5; 1.0 ]
 
                     let truth = spaced seed shape 0.25 spacing
                     let prediction = spaced (seed + 100) shape 0.25 spacing
@@ -113,7 +116,9 @@ let tests =
                 let extent = mask.Extent
                 let full = Mask.complement (Mask.empty extent)
                 let distances = Surface.distances Border.Surfels full full
-                let height, width, depth = float extent.Height, float extent.Width, float extent.Depth
+
+                let height, width, depth =
+                    float extent.Height, float extent.Width, float extent.Depth
 
                 let surface =
                     if extent.Rank = 2 then
@@ -122,7 +127,10 @@ let tests =
                         2.0 * (height * width + depth * width + depth * height)
 
                 let sum = Array.sum distances.PredictionSizes
-                sum <= surface + 1e-9 && sum >= 0.4 * surface && Surface.dice 0.0 distances = 1.0)
+
+                sum <= surface + 1e-9
+                && sum >= 0.4 * surface
+                && Surface.dice 0.0 distances = 1.0)
 
             testCase "percentiles, both ways"
             <| fun () ->

@@ -34,11 +34,18 @@ let private requireRates (detections: Detection list) (wanted: JsonElement) (nam
     Recorded.requireClose exact rates.F1 (Recorded.number (wanted.GetProperty "f1_score")) $"%s{name} F1"
 
 let private profileOf (call: Recorded.Call) : Profile =
-    if call.Suite = "topbrain_eval" then Profile.topbrain else Profile.topcow
+    if call.Suite = "topbrain_eval" then
+        Profile.topbrain
+    else
+        Profile.topcow
 
 // TopBrain's clDice exchanges the first and last axis before it thins, and Lee's method minds the order of the axes.
 let private asThinned (call: Recorded.Call) (labels: LabelMap) : LabelMap =
-    if call.Suite = "topbrain_eval" && call.Function.StartsWith "clDice" && labels.Extent.Rank = 3 then
+    if
+        call.Suite = "topbrain_eval"
+        && call.Function.StartsWith "clDice"
+        && labels.Extent.Rank = 3
+    then
         let extent = labels.Extent
         let turned = Extent.space extent.Width extent.Height extent.Depth
         let data = Array.zeroCreate<int16> extent.Count
@@ -175,7 +182,10 @@ let private topCow (call: Recorded.Call) : (unit -> unit) option =
 
     let single' (measures: (Measure * float) list) (tolerance: float) () =
         let label = call.Argument("label").GetInt32()
-        let prediction = withLabel label (asThinned call (Recorded.labels (argument call "pred")))
+
+        let prediction =
+            withLabel label (asThinned call (Recorded.labels (argument call "pred")))
+
         let truth = withLabel label (asThinned call (Recorded.labels (argument call "gt")))
 
         for measure, wanted in measures do
