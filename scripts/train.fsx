@@ -82,7 +82,7 @@ let source =
     let batch: BatchOptions =
         {
             Tube = Some objective.Tube
-            SkeletonOnAllHeads = false
+            CoarseTube = None
             HeadExtents = heads
             Ignore = dataset.Ignore
         }

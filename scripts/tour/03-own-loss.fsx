@@ -102,7 +102,7 @@ let source =
     let batch: BatchOptions =
         {
             Tube = Some Tube.standard
-            SkeletonOnAllHeads = true
+            CoarseTube = Some MaxPooled
             HeadExtents = heads
             Ignore = None
         }

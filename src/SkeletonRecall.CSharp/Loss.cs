@@ -37,6 +37,27 @@ public sealed class Loss
         return new((logits, target) => SoftRecall.loss(core, logits, target));
     }
 
+    /// <summary>Binary cross-entropy against regions, as nnU-Net's; at least 0.</summary>
+    public static Loss BinaryCrossEntropy(BinaryCrossEntropyOptions? options = null)
+    {
+        var core = (options ?? new()).ToCore();
+        return new((logits, target) => global::SkeletonRecall.BinaryCrossEntropy.loss(core, logits, target));
+    }
+
+    /// <summary>The mean cross-entropy of the hardest voxels, as nnU-Net's TopKLoss; at least 0.</summary>
+    public static Loss TopKCrossEntropy(TopKCrossEntropyOptions? options = null)
+    {
+        var core = (options ?? new()).ToCore();
+        return new((logits, target) => global::SkeletonRecall.TopKCrossEntropy.loss(core, logits, target));
+    }
+
+    /// <summary>Soft clDice (Shit et al., CVPR 2021), in [0, 1]; slow and large in memory.</summary>
+    public static Loss SoftClDice(SoftClDiceOptions? options = null)
+    {
+        var core = (options ?? new()).ToCore();
+        return new((logits, target) => global::SkeletonRecall.SoftClDice.loss(core, logits, target));
+    }
+
     /// <summary>
     /// A loss of one's own: a differentiable scalar from logits (B, C, spatial...) and target. It should leave its arguments
     /// alone and free the tensors that it makes; <see cref="Check"/> tells whether gradient and tensors are right.

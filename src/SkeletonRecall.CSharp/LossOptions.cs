@@ -56,6 +56,45 @@ public sealed record SkeletonRecallOptions
     internal Core.SoftRecallOptions ToCore() => new(BatchDice, Smooth, PresentOnly);
 }
 
+/// <summary>Options of <see cref="Loss.BinaryCrossEntropy"/>.</summary>
+public sealed record BinaryCrossEntropyOptions
+{
+    /// <summary>The share of each truth that is spread evenly over yes and no, 0 (the default) to 1.</summary>
+    public double LabelSmoothing { get; init; }
+
+    internal Core.BinaryCrossEntropyOptions ToCore() => new(LabelSmoothing);
+}
+
+/// <summary>Options of <see cref="Loss.TopKCrossEntropy"/>.</summary>
+public sealed record TopKCrossEntropyOptions
+{
+    /// <summary>The share of voxels, in percent, that count: the hardest ones. Above 0, at most 100; 10 by default.</summary>
+    public double Percent { get; init; } = 10;
+
+    /// <summary>The share of each voxel's truth that is spread evenly over all classes, 0 (the default) to 1.</summary>
+    public double LabelSmoothing { get; init; }
+
+    internal Core.TopKCrossEntropyOptions ToCore() => new(Percent, LabelSmoothing);
+}
+
+/// <summary>Options of <see cref="Loss.SoftClDice"/>.</summary>
+public sealed record SoftClDiceOptions
+{
+    /// <summary>Rounds of erosion, at least 0; 10 by default. It should reach the largest radius in voxels.</summary>
+    public int Iterations { get; init; } = 10;
+
+    /// <summary>Added to numerators and denominators; at least 0, 1 by default.</summary>
+    public double Smooth { get; init; } = 1;
+
+    /// <summary>Whether the background counts as a class; false by default.</summary>
+    public bool Background { get; init; }
+
+    /// <summary>The share of soft Dice in the loss, 0 (the default) to 1.</summary>
+    public double DiceShare { get; init; }
+
+    internal Core.SoftClDiceOptions ToCore() => new(Iterations, Smooth, Background, DiceShare);
+}
+
 /// <summary>What <see cref="Loss.Check"/> found.</summary>
 /// <param name="Value">The loss of the given logits.</param>
 /// <param name="LargestGradient">The largest absolute entry of the gradient by autograd.</param>

@@ -11,8 +11,13 @@ public enum Supervision
     /// <summary>Only the finest head learns, with its own weight among the heads.</summary>
     FullResolution,
 
-    /// <summary>Every head learns every term, each with a skeleton of its resolution.</summary>
+    /// <summary>
+    /// Every head learns every term, each with a tubed skeleton of its resolution that hangs together as the finest does.
+    /// </summary>
     AllHeads,
+
+    /// <summary>The same with the tube by the nearest voxel, as upstream's DS variant means it; a thin one falls to pieces.</summary>
+    AllHeadsNearest,
 }
 
 /// <summary>One term of an objective and what it came to, without its weight.</summary>
@@ -58,7 +63,8 @@ public sealed class Objective : IEquatable<Objective>
     public Supervision Supervision =>
         Core.Supervision.IsRecallAtFull ? Supervision.RecallAtFull
         : Core.Supervision.IsFullResolution ? Supervision.FullResolution
-        : Supervision.AllHeads;
+        : Core.Supervision.IsAllHeads ? Supervision.AllHeads
+        : Supervision.AllHeadsNearest;
 
     /// <summary>The tube that the recall term wants.</summary>
     public TubeOptions Tube => TubeOptions.FromCore(Core.Tube);
@@ -93,6 +99,7 @@ public sealed class Objective : IEquatable<Objective>
             Supervision.RecallAtFull => global::SkeletonRecall.Supervision.RecallAtFull,
             Supervision.FullResolution => global::SkeletonRecall.Supervision.FullResolution,
             Supervision.AllHeads => global::SkeletonRecall.Supervision.AllHeads,
+            Supervision.AllHeadsNearest => global::SkeletonRecall.Supervision.AllHeadsNearest,
             _ => throw new ArgumentException(
                 $"{supervision} is no Supervision; one of {string.Join(", ", Enum.GetNames<Supervision>())} is wanted.",
                 nameof(supervision)

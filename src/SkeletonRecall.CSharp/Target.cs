@@ -25,6 +25,17 @@ public sealed class Target : IDisposable
     }
 
     /// <summary>
+    /// One-hot classes (B, C, spatial...), the background's channel first: no skeleton, every voxel counts. The target has
+    /// class ids of its own.
+    /// </summary>
+    /// <exception cref="ArgumentException">A voxel has other than one channel of 1 and others of 0.</exception>
+    public static Target FromOneHot(Tensor channels)
+    {
+        ArgumentNullException.ThrowIfNull(channels);
+        return new(TargetModule.ofOneHot(channels));
+    }
+
+    /// <summary>
     /// The target of a batch of label maps of one size, with their tubed skeletons when <paramref name="tube"/> is given.
     /// </summary>
     /// <exception cref="ArgumentException">There is no label map, or their extents differ.</exception>
@@ -47,7 +58,10 @@ public sealed class Target : IDisposable
     /// <summary>The target of one label map, as a batch of one.</summary>
     public static Target FromLabels(LabelMap labels, TubeOptions? tube = null) => FromLabels([labels], tube);
 
-    /// <summary>The same target with a tubed skeleton of class ids, (B, 1, spatial...), 0 off the tube.</summary>
+    /// <summary>
+    /// The same target with a tubed skeleton: of classes, ids (B, 1, spatial...), 0 off the tube, or one channel of 0 and 1 per
+    /// class, (B, C, spatial...); of regions, one channel per region.
+    /// </summary>
     public Target WithSkeleton(Tensor skeleton)
     {
         ArgumentNullException.ThrowIfNull(skeleton);

@@ -64,7 +64,7 @@ type TrainArguments =
             | Recall_Weight _ -> "weight of the skeleton recall term (default: 1.0)."
             | Tube_Radius _ -> "steps by which the skeleton is thickened (default: 2)."
             | Supervision _ ->
-                "which heads the terms stand on: recall-at-full, full-resolution or all-heads (default: recall-at-full)."
+                "which heads the terms stand on: recall-at-full, full-resolution, all-heads or all-heads-nearest (default: recall-at-full)."
             | Epochs _ -> "epochs (default: 1000)."
             | Iterations _ -> "training steps of an epoch (default: 250)."
             | Validation_Iterations _ -> "validation batches of an epoch (default: 50)."

@@ -35,7 +35,11 @@ module Train =
             Supervision.parse text
             |> Result.map Some
             |> Result.mapError (fun _ ->
-                Mismatch("--supervision", $"'%s{text}'", "recall-at-full, full-resolution or all-heads"))
+                Mismatch(
+                    "--supervision",
+                    $"'%s{text}'",
+                    "recall-at-full, full-resolution, all-heads or all-heads-nearest"
+                ))
 
     let private parseLoss (text: string option) : Result<Objective option, Problem> =
         match text with

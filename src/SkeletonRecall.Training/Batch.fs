@@ -28,13 +28,21 @@ type Batch =
         Heads: HeadTarget list
     }
 
+/// How a tube is brought down to the coarser heads.
+type TubeReduction =
+    /// A coarser voxel is of the tube where any voxel under it is, of the class that most of those have (the smallest of
+    /// several). What hangs together, diagonally too, still does.
+    | MaxPooled
+    /// A coarser voxel is what the nearest voxel is, as labels are. A thin tube falls to pieces.
+    | Nearest
+
 /// What targets a batch carries.
 type BatchOptions =
     {
         /// The tube around skeletons; None where no loss looks at skeletons.
         Tube: TubeOptions option
-        /// Whether the coarser heads get a skeleton too (the finest head's by the nearest voxel) or only the finest.
-        SkeletonOnAllHeads: bool
+        /// How the coarser heads get the finest head's tube; None where only the finest has one.
+        CoarseTube: TubeReduction option
         /// Size of each head's output, finest first; see `Batch.headExtents`.
         HeadExtents: Extent list
         /// The data set's ignore label. Its voxels become background before the skeleton is made (upstream skeletonizes
@@ -94,10 +102,89 @@ module Batch =
 
             result
 
+    /// The first voxel under a coarser one along an axis, and the one after the last.
+    let private under (length: int) (size: int) (index: int) : struct (int * int) =
+        let first = int (int64 index * int64 length / int64 size)
+
+        let afterLast =
+            int (((int64 index + 1L) * int64 length + int64 size - 1L) / int64 size)
+
+        struct (first, max (first + 1) afterLast)
+
+    /// The id that most voxels of a block have, 0 apart; `counts`, of all ids, is left clear.
+    let private mostUnder
+        (values: int16[])
+        (offset: int)
+        (extent: Extent)
+        (struct (z, toZ): struct (int * int))
+        (struct (y, toY): struct (int * int))
+        (struct (x, toX): struct (int * int))
+        (counts: int[])
+        : int16 =
+        let mutable most = 0s
+
+        for plane in z .. toZ - 1 do
+            for row in y .. toY - 1 do
+                let start = offset + Extent.index extent plane row 0
+
+                for column in x .. toX - 1 do
+                    let id = values[start + column]
+
+                    if id > 0s then
+                        let count = counts[int id] + 1
+                        counts[int id] <- count
+
+                        if most = 0s || count > counts[int most] || (count = counts[int most] && id < most) then
+                            most <- id
+
+        if most > 0s then
+            for plane in z .. toZ - 1 do
+                for row in y .. toY - 1 do
+                    let start = offset + Extent.index extent plane row 0
+
+                    for column in x .. toX - 1 do
+                        counts[int (max 0s values[start + column])] <- 0
+
+        most
+
+    /// A tube, or patch after patch of tubes, in ids of at least 0, reduced to another extent as `MaxPooled` says.
+    let poolTube (extent: Extent) (target: Extent) (values: int16[]) : int16[] =
+        if extent = target then
+            values
+        else
+            let patches = values.Length / extent.Count
+            let result = Array.zeroCreate<int16>(patches * target.Count)
+            let counts = Array.zeroCreate<int>(1 + int (Array.fold max 0s values))
+            let columns = Array.init target.Width (under extent.Width target.Width)
+            let mutable position = 0
+
+            for patch in 0 .. patches - 1 do
+                for z in 0 .. target.Depth - 1 do
+                    let planes = under extent.Depth target.Depth z
+
+                    for y in 0 .. target.Height - 1 do
+                        let rows = under extent.Height target.Height y
+
+                        for x in 0 .. target.Width - 1 do
+                            result[position] <-
+                                mostUnder values (patch * extent.Count) extent planes rows columns[x] counts
+
+                            position <- position + 1
+
+            result
+
+    /// How the coarser heads get their tubes under a supervision.
+    let coarseTube (supervision: Supervision) : TubeReduction option =
+        match supervision with
+        | RecallAtFull
+        | FullResolution -> None
+        | AllHeads -> Some MaxPooled
+        | AllHeadsNearest -> Some Nearest
+
     let private concat (parts: 'T[] list) : 'T[] = Array.concat parts
 
     /// Puts augmented patches together and makes their targets. Skeletons are made here, from each augmented patch at full
-    /// resolution; coarser heads take labels, skeletons and validity from the nearest voxel. Throws ArgumentException for no
+    /// resolution; coarser heads take labels and validity from the nearest voxel, and tubes as the options say. Throws ArgumentException for no
     /// patches, patches that differ in size or channels, and no heads.
     let create (options: BatchOptions) (patches: Patch list) : Batch =
         let first =
@@ -144,10 +231,10 @@ module Batch =
                 Extent = extent
                 Labels = shrink first.Extent extent labels
                 Skeleton =
-                    if number = 0 || options.SkeletonOnAllHeads then
-                        Option.map (shrink first.Extent extent) skeleton
-                    else
-                        None
+                    match skeleton, options.CoarseTube with
+                    | Some _, None when number > 0 -> None
+                    | Some finest, Some MaxPooled -> Some(poolTube first.Extent extent finest)
+                    | _ -> Option.map (shrink first.Extent extent) skeleton
                 Valid = Option.map (shrink first.Extent extent) valid
             }
 

@@ -271,7 +271,7 @@ module Trainer =
                         Some objective.Tube
                     else
                         None
-                SkeletonOnAllHeads = (objective.Supervision = AllHeads)
+                CoarseTube = Batch.coarseTube objective.Supervision
                 HeadExtents = heads
                 Ignore = dataset.Ignore
             }

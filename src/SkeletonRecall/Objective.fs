@@ -202,7 +202,8 @@ module Objective =
             |> List.mapi (fun head weight ->
                 match head, objective.Supervision with
                 | 0, _
-                | _, AllHeads -> weight, full
+                | _, AllHeads
+                | _, AllHeadsNearest -> weight, full
                 | _, RecallAtFull -> weight, coarse
                 | _, FullResolution -> 0.0, full)
 

@@ -10,6 +10,8 @@ internal static class LossTests
                 Runner.TestCase("a loss of one's own", Custom),
                 Runner.TestCase("weights and sums", Algebra),
                 Runner.TestCase("logits that are mapped first", Mapped),
+                Runner.TestCase("further losses", Further),
+                Runner.TestCase("regions", Regions),
                 Runner.TestCase("heads", Heads),
                 Runner.TestCase("targets", Targets),
                 Runner.TestCase("messages", Messages),
@@ -126,6 +128,34 @@ internal static class LossTests
         Check.True(doubled.Check(logits, target).Passed, "finite differences agree");
     }
 
+    private static void Further()
+    {
+        var entropy = Differentiate(Loss.CrossEntropy().Evaluate).Value;
+        var all = Differentiate(Loss.TopKCrossEntropy(new() { Percent = 100 }).Evaluate).Value;
+        Check.Close(all, entropy, 1e-12, "all voxels");
+        Check.True(Differentiate(Loss.TopKCrossEntropy().Evaluate).Value > entropy, "the hardest ones");
+        var dice = Differentiate(Loss.SoftDice().Evaluate).Value;
+        Check.Close(Differentiate(Loss.SoftDice(new() { Plain = true }).Evaluate).Value, dice, 1e-12, "plain Dice");
+        var three = Differentiate(Loss.SoftClDice(new() { Iterations = 3 }).Evaluate).Value;
+        Check.True(three is > 0 and < 1, "clDice");
+        var half = Differentiate(Loss.SoftClDice(new() { Iterations = 3, DiceShare = 0.5 }).Evaluate).Value;
+        Check.True(half != three, "options arrive");
+        using var logits = Logits();
+        using var target = NewTarget();
+        Check.True(Loss.SoftClDice(new() { Iterations = 1 }).Check(logits, target).Passed, "finite differences agree");
+    }
+
+    private static void Regions()
+    {
+        using var scope = torch.NewDisposeScope();
+        var logits = Logits();
+        var target = Target.FromRegions(torch.ones([1, 3, 4, 4]));
+        var wanted = (1 + (-logits.detach()).exp()).log().mean().item<double>();
+        Check.Close(Loss.BinaryCrossEntropy().Evaluate(logits, target).item<double>(), wanted, 1e-12, "by hand");
+        Check.Close(Loss.CrossEntropy().Evaluate(logits, target).item<double>(), wanted, 1e-12, "cross-entropy, too");
+        Check.True((Loss.SoftDice() + Loss.SoftClDice(new() { Iterations = 1 })).Check(logits, target).Passed, "Dice");
+    }
+
     private static void Heads()
     {
         Check.Same(HeadLoss.HeadWeights(3), [2.0 / 3, 1.0 / 3, 0.0], "weights");
@@ -145,6 +175,10 @@ internal static class LossTests
         Check.Same(target.Ids!.data<short>().ToArray(), Labels.ToArray(), "ids");
         Check.Same(target.Skeleton!.data<short>().ToArray(), Labels.ToTube().ToArray(), "skeleton");
         Check.True(target.Valid is null && target.Regions is null, "nothing else");
+        using var channels = torch.tensor(new[] { 1f, 0f, 0f, 1f }, [1, 2, 1, 2]);
+        using var oneHot = Target.FromOneHot(channels);
+        Check.Same(oneHot.Ids!.data<short>().ToArray(), new short[] { 0, 1 }, "one-hot");
+        Check.Throws<ArgumentException>(() => Target.FromOneHot(torch.zeros(1, 2, 1, 2)));
         using var batch = Target.FromLabels([Labels, Labels, Labels]);
         Check.Same(batch.Ids!.shape, [3L, 1L, 4L, 4L], "a batch");
         Check.True(batch.Skeleton is null, "no skeleton unless wanted");

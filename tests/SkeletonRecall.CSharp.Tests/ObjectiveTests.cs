@@ -21,6 +21,8 @@ internal static class ObjectiveTests
         var all = Objective.Parse("ce + 0.5*skeleton-recall(tube-radius=3) on all-heads");
         Check.Equal(all.Tube, new TubeOptions { Radius = 3 }, "radius");
         Check.Equal(all.Supervision, Supervision.AllHeads, "supervision");
+        foreach (var supervision in Enum.GetValues<Supervision>())
+            Check.Equal(all.WithSupervision(supervision).Supervision, supervision, "supervision comes back");
         Check.True(all.NeedsSkeleton && !Objective.NnUNet.NeedsSkeleton, "who needs skeletons");
     }
 

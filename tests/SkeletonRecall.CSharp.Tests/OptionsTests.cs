@@ -28,6 +28,15 @@ internal static class OptionsTests
                     "skeleton recall",
                     () => Compare(new SkeletonRecallOptions(), Core.SoftRecall.standard)
                 ),
+                Runner.TestCase(
+                    "binary cross-entropy",
+                    () => Compare(new BinaryCrossEntropyOptions(), Core.BinaryCrossEntropy.standard)
+                ),
+                Runner.TestCase(
+                    "top-k cross-entropy",
+                    () => Compare(new TopKCrossEntropyOptions(), Core.TopKCrossEntropy.standard)
+                ),
+                Runner.TestCase("soft clDice", () => Compare(new SoftClDiceOptions(), Core.SoftClDice.standard)),
                 Runner.TestCase("planner", () => Compare(new PlannerOptions(), Pipeline.Planner.standard)),
                 Runner.TestCase("training", () => Compare(new TrainOptions(), Pipeline.Trainer.standard)),
                 Runner.TestCase(

@@ -26,7 +26,7 @@ let private patchOf (shift: int) : Patch =
 let private options: BatchOptions =
     {
         Tube = Some Tube.standard
-        SkeletonOnAllHeads = false
+        CoarseTube = None
         HeadExtents = heads
         Ignore = None
     }
@@ -87,7 +87,7 @@ let tests =
             test "on all heads the tube is reduced as the labels are" {
                 let all =
                     { options with
-                        SkeletonOnAllHeads = true
+                        CoarseTube = Some Nearest
                     }
 
                 let batch = Batch.create all [ patchOf 0; patchOf 1 ]
@@ -104,12 +104,69 @@ let tests =
                     Expect.equal (skeletonOf head) (reduce head (skeletonOf batch.Heads.Head)) "skeleton"
             }
 
+            test "a pooled tube is where any voxel under it is, of the class that most have" {
+                let ids = [| 0s; 2s; 0s; 0s; 2s; 1s; 0s; 0s; 3s; 0s; 0s; 0s; 1s; 0s; 0s; 4s |]
+                Expect.equal (Batch.poolTube (Extent.plane 4 4) (Extent.plane 2 2) ids) [| 2s; 0s; 1s; 4s |] "even"
+
+                // Three voxels over four: the second and the third share voxels with their neighbours.
+                Expect.equal
+                    (Batch.poolTube (Extent.plane 1 4) (Extent.plane 1 3) [| 0s; 5s; 0s; 0s |])
+                    [| 5s; 5s; 0s |]
+                    "shared"
+
+                let slices =
+                    Batch.poolTube (Extent.space 2 2 2) (Extent.space 1 2 1) [| 0s; 1s; 0s; 0s; 0s; 0s; 0s; 7s |]
+
+                Expect.equal slices [| 1s; 7s |] "a volume"
+            }
+
+            testProperty "a pooled tube has no more pieces than the tube; the nearest one may have" (fun (seed: int) ->
+                let random = System.Random seed
+                let plane = Extent.plane 40 50
+                // A walk of steps to any of 8 neighbours: one piece.
+                let ids = Array.zeroCreate<int16> plane.Count
+                let mutable row, column = 20, 25
+
+                for _ in 1..120 do
+                    ids[row * 50 + column] <- 1s
+                    row <- max 0 (min 39 (row + random.Next(-1, 2)))
+                    column <- max 0 (min 49 (column + random.Next(-1, 2)))
+
+                for height, width in [ 20, 25; 10, 13; 7, 9; 40, 25 ] do
+                    let coarse = Extent.plane height width
+                    let pooled = Batch.poolTube plane coarse ids
+
+                    let pieces =
+                        Topology.betti (ConnectivityPair.standard 2) (Tube.binarize (Volume.create coarse pooled))
+
+                    Expect.equal pieces.B0 1 $"%d{height} x %d{width}")
+
+            test "all heads: pooled tubes; all heads by the nearest voxel; else the finest alone" {
+                let reductions =
+                    [ RecallAtFull; FullResolution; AllHeads; AllHeadsNearest ]
+                    |> List.map Batch.coarseTube
+
+                Expect.equal reductions [ None; None; Some MaxPooled; Some Nearest ] "reductions"
+
+                let batch =
+                    Batch.create
+                        { options with
+                            CoarseTube = Some MaxPooled
+                        }
+                        [ patchOf 0; patchOf 1 ]
+
+                let finest = skeletonOf batch.Heads.Head
+
+                for head in batch.Heads do
+                    Expect.equal (skeletonOf head) (Batch.poolTube extent head.Extent finest) "skeleton"
+            }
+
             test "no tube, no skeleton" {
                 let batch =
                     Batch.create
                         { options with
                             Tube = None
-                            SkeletonOnAllHeads = true
+                            CoarseTube = Some Nearest
                         }
                         [ patchOf 0 ]
 

@@ -39,7 +39,7 @@ let private cases =
 let private batchOptions: BatchOptions =
     {
         Tube = Some Tube.standard
-        SkeletonOnAllHeads = true
+        CoarseTube = Some MaxPooled
         HeadExtents = Batch.headExtents configuration.Architecture.Strides (Extent.ofShape configuration.PatchSize)
         Ignore = None
     }

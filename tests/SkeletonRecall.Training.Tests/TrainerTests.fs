@@ -320,7 +320,7 @@ let tests =
                 let batchOptions =
                     {
                         Tube = Some Tube.standard
-                        SkeletonOnAllHeads = true
+                        CoarseTube = Some MaxPooled
                         HeadExtents = extents
                         Ignore = None
                     }
