@@ -170,7 +170,7 @@ module internal ConfigurationReader =
             let! order = number "order" (if what = "data" then 3 else 1)
             let! orderAlongZ = number "order_z" 0
 
-            if order < 0 || order > 3 || (what = "seg" && order > 1) then
+            if order < 0 || order > 3 || order = 2 || (what = "seg" && order > 1) then
                 return! Error $"\"order\" of \"resampling_fn_%s{what}_kwargs\" is %d{order}, which is not served"
             elif orderAlongZ <> 0 then
                 return! Error $"\"order_z\" is %d{orderAlongZ}; only 0 is served"
