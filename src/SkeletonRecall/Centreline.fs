@@ -35,12 +35,9 @@ module Centreline =
         Extent.requireEqual (nameof truth) prediction.Extent truth.Extent
         ofSkeletons prediction (Skeleton.thin prediction) truth (Skeleton.thin truth)
 
-    /// The measure where an empty skeleton's precision or sensitivity has the value `empty` (tools use NaN, 0 and 1), and
-    /// where clDice has the value `apart` when precision and sensitivity are both 0.
-    /// Throws ArgumentException when the extents differ.
-    let measureBy (empty: float) (apart: float) (prediction: Mask) (truth: Mask) : Centreline =
-        let measured = measure prediction truth
-
+    /// The same measure where an empty skeleton's precision or sensitivity has the value `empty` (tools use NaN, 0 and 1),
+    /// and where clDice has the value `apart` when precision and sensitivity are both 0.
+    let settle (empty: float) (apart: float) (measured: Centreline) : Centreline =
         let filled (value: float) =
             if Double.IsNaN value then empty else value
 

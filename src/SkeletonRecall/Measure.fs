@@ -60,6 +60,14 @@ type Measure =
     | MeanSurfaceDistance
     /// The share of both surfaces that lies within a tolerance of the other (NSD).
     | SurfaceDice
+    /// The share of the truth's branches of which the prediction holds at least 80 %.
+    | BranchesDetected
+    /// The share of the length of the truth's branches that the prediction holds.
+    | TreeLengthDetected
+    /// Branches of the truth that the prediction holds on both sides of a gap.
+    | BrokenBranches
+    /// Branches of the prediction's skeleton of which the truth holds less than 20 %.
+    | FalseBranches
     /// Components of the prediction, then of the truth, and so on.
     | B0Predicted
     | B0True
@@ -99,6 +107,10 @@ module Measure =
             Measure.SymmetricSurfaceDistance, "ASSD", "mm", Better.Lower
             Measure.MeanSurfaceDistance, "MASD", "mm", Better.Lower
             Measure.SurfaceDice, "NSD", "", Better.Higher
+            Measure.BranchesDetected, "BranchesDetected", "", Better.Higher
+            Measure.TreeLengthDetected, "TreeLengthDetected", "", Better.Higher
+            Measure.BrokenBranches, "BrokenBranches", "count", Better.Lower
+            Measure.FalseBranches, "FalseBranches", "count", Better.Lower
             Measure.B0Predicted, "B0Predicted", "count", Better.Neither
             Measure.B0True, "B0True", "count", Better.Neither
             Measure.B1Predicted, "B1Predicted", "count", Better.Neither

@@ -50,8 +50,19 @@ module Measures =
 
         let surfaces = lazy (Surface.distances profile.Surface.Border prediction truth)
 
+        let skeletons = lazy (struct (Skeleton.thin prediction, Skeleton.thin truth))
+
         let centreline =
-            lazy (Centreline.measureBy profile.Edges.EmptySkeleton profile.Edges.CentrelineApart prediction truth)
+            lazy
+                (let struct (ours, theirs) = skeletons.Value
+
+                 Centreline.ofSkeletons prediction ours truth theirs
+                 |> Centreline.settle profile.Edges.EmptySkeleton profile.Edges.CentrelineApart)
+
+        let branches =
+            lazy
+                (let struct (ours, theirs) = skeletons.Value
+                 BranchDetection.ofSkeletons BranchDetection.Share prediction ours truth theirs)
 
         member _.Empty: struct (bool * bool) =
             struct (Mask.isEmpty prediction, Mask.isEmpty truth)
@@ -61,6 +72,7 @@ module Measures =
         member _.Euler: struct (int * int) = euler.Value
         member _.Centreline: Centreline = centreline.Value
         member _.Matching: Betti = matching.Value
+        member _.Branches: BranchDetection = branches.Value
         member _.Surfaces: SurfaceDistances = surfaces.Value
 
         // The length in mm of the image's diagonal, from the first voxel's outer corner to the last one's.
@@ -130,6 +142,13 @@ module Measures =
         let hausdorff (percent: float) =
             distance (Surface.hausdorff profile.Surface.Percentile profile.Surface.Direction percent)
 
+        // A truth without branches has none to detect.
+        let branches (value: BranchDetection -> float) =
+            match shared.Empty with
+            | struct (true, true) -> edges.OverlapOfNothing
+            | struct (_, true) -> edges.OverlapOfOne
+            | _ -> value shared.Branches
+
         let number (part: struct (Betti * Betti) -> int) = float (part shared.Betti)
 
         match measure with
@@ -162,6 +181,10 @@ module Measures =
                 (ours + theirs) / 2.0)
         | Measure.SurfaceDice ->
             surface edges.SurfaceDiceOfNothing (fun () -> 0.0) (Surface.dice profile.Surface.Tolerance)
+        | Measure.BranchesDetected -> branches (fun found -> float found.Detected / float found.Branches)
+        | Measure.TreeLengthDetected -> branches (fun found -> found.LengthDetected / found.Length)
+        | Measure.BrokenBranches -> float shared.Branches.Broken
+        | Measure.FalseBranches -> float shared.Branches.Invented
         | Measure.B0Predicted -> number (fun struct (ours, _) -> ours.B0)
         | Measure.B0True -> number (fun struct (_, theirs) -> theirs.B0)
         | Measure.B1Predicted -> number (fun struct (ours, _) -> ours.B1)
