@@ -95,12 +95,47 @@ public sealed class Mask
         new(Morphology.dilate(element.ToCore(), steps, Core));
 
     /// <summary>
+    /// The mask shrunk by a number of steps (0 or more) of an element; nothing is eaten from the border of the grid.
+    /// </summary>
+    /// <exception cref="ArgumentException">The number of steps is negative.</exception>
+    public Mask Erode(int steps, Element element = Element.Cross) =>
+        new(Morphology.erode(element.ToCore(), steps, Core));
+
+    /// <summary>The mask grown by a Euclidean ball of a radius in mm, by its spacing.</summary>
+    /// <exception cref="ArgumentException">The radius is not a finite number above 0.</exception>
+    public Mask DilateBall(double millimetres) =>
+        new(Morphology.dilate(SkeletonRecall.Element.NewBall(millimetres), 1, Core));
+
+    /// <summary>
+    /// The mask shrunk by a Euclidean ball of a radius in mm, by its spacing; nothing is eaten from the border of the grid.
+    /// </summary>
+    /// <exception cref="ArgumentException">The radius is not a finite number above 0.</exception>
+    public Mask ErodeBall(double millimetres) =>
+        new(Morphology.erode(SkeletonRecall.Element.NewBall(millimetres), 1, Core));
+
+    /// <summary>
+    /// The distance in mm of each voxel, row-major, to the nearest voxel that is not in the mask; 0 outside the mask, and
+    /// infinity everywhere where the mask fills the grid.
+    /// </summary>
+    public double[] DistanceToBackground() => Distance.toBackground(Core).Data;
+
+    /// <summary>
+    /// The distance in mm of each voxel, row-major, to the nearest voxel of the mask; infinity everywhere where the mask is
+    /// empty.
+    /// </summary>
+    public double[] DistanceToMask() => Distance.toMask(Core).Data;
+
+    /// <summary>
     /// The skeleton: curves one voxel wide through the middle of the mask that keep its topology. By default Zhang's
-    /// method for planes and Lee's for volumes, bit for bit as scikit-image's skeletonize.
+    /// method for planes and Lee's for volumes, bit for bit as scikit-image's skeletonize. With the guard it has the
+    /// components, tunnels and cavities of the mask also where scikit-image's erases a structure.
     /// </summary>
     /// <exception cref="ArgumentException">Zhang's method is asked for on a volume.</exception>
-    public Mask Skeletonize(Thinning? thinning = null) =>
-        new(thinning is { } given ? Skeleton.thinBy(given.ToCore(), Core) : Skeleton.thin(Core));
+    public Mask Skeletonize(Thinning? thinning = null, bool guard = false)
+    {
+        var method = thinning is { } given ? given.ToCore() : Skeleton.standard(Core.Extent);
+        return new(guard ? Skeleton.thinGuarded(method, Core) : Skeleton.thinBy(method, Core));
+    }
 
     /// <summary>The number of components; by default of pixels that share a corner (8, or 26 in a volume).</summary>
     /// <exception cref="ArgumentException">The connectivity is not one of the mask's rank.</exception>

@@ -51,6 +51,17 @@ public sealed record Betti(int B0, int B1, int B2)
         return From(Topology.betti(foreground.ToPair(mask.Core.Extent), mask.Core));
     }
 
+    /// <summary>
+    /// The Betti numbers under both dual pairs, at less than the cost of two calls: voxels that share a corner hang together
+    /// (8/4, or 26/6 in a volume), and only those that share a face do (4/8, 6/26).
+    /// </summary>
+    public static (Betti ByCorners, Betti ByFaces) MeasureBoth(Mask mask)
+    {
+        ArgumentNullException.ThrowIfNull(mask);
+        var both = Topology.dualBetti(mask.Core);
+        return (From(both.ByCorners), From(both.ByFaces));
+    }
+
     /// <summary>By how much each Betti number of the prediction differs from the truth's, without sign.</summary>
     /// <exception cref="ArgumentException">The extents differ, and as for <see cref="Measure"/>.</exception>
     public static Betti Errors(Mask prediction, Mask truth, Connectivity? foreground = null)

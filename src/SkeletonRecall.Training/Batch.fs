@@ -66,6 +66,14 @@ module Batch =
             List.map2 (fun length stride -> max 1 (int (Math.Round(float length / float stride)))) patch.Shape strides
             |> Extent.ofShape)
 
+    /// The tubed skeletons of regions, which may overlap, as channels of 0 and 1, region after region:
+    /// `regions.Length * Extent.Count` values. A region is the list of its labels. Throws ArgumentException as
+    /// `Tube.ofRegions` does.
+    let regionTubes (options: TubeOptions) (regions: int16 list list) (labels: LabelMap) : byte[] =
+        Tube.ofRegions options regions labels
+        |> List.map (fun tube -> (Mask.toVolume tube).Data)
+        |> Array.concat
+
     /// The index that a shorter axis takes its values from: floor((index + 0.5) * length / size),
     /// torch's "nearest-exact", in whole numbers.
     let nearestExact (length: int) (size: int) (index: int) : int =

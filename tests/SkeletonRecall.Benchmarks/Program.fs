@@ -30,7 +30,7 @@ module Program =
         printfn "\n%s" Row.header
 
         let rows =
-            Cases.all options.Quick
+            Cases.all options.Quick @ DistanceCases.all
             |> List.map (fun case ->
                 let row = Row.measure python seconds (case ())
                 printfn "%s" (Row.print row)

@@ -43,10 +43,26 @@ def cldice(prediction, truth):
     return precision, sensitivity, 2 * precision * sensitivity / (precision + sensitivity)
 
 
+def distance(mask):
+    return ndimage.distance_transform_edt(mask)
+
+
+def erosions(mask):
+    return ndimage.binary_erosion(mask, iterations=2, border_value=1)
+
+
+def ball(mask):
+    # scipy's own way to a large ball: the distances to the mask, cut off.
+    return ndimage.distance_transform_edt(~mask) <= 4
+
+
 OPERATIONS = {
     "tubed": (tubed, np.int16),
     "thinning": (thinning, np.uint8),
     "dilations": (dilations, np.uint8),
+    "distance": (distance, np.float64),
+    "erosions": (erosions, np.uint8),
+    "ball": (ball, np.uint8),
     "betti": (betti, np.int64),
     "cldice": (cldice, np.float64),
 }

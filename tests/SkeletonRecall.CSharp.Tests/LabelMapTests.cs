@@ -10,6 +10,7 @@ internal static class LabelMapTests
                 Runner.TestCase("values are copied", Copies),
                 Runner.TestCase("volumes", Volumes),
                 Runner.TestCase("masks of classes", Masks),
+                Runner.TestCase("options of tubes", Options),
                 Runner.TestCase("messages", Messages),
             ]
         );
@@ -85,6 +86,46 @@ internal static class LabelMapTests
         var labels = Check.Labels("0120", "2210");
         Check.Equal(labels.MaskOf(2).Count, 3, "class 2");
         Check.Equal(labels.Foreground().Count, 5, "foreground");
+    }
+
+    private static void Options()
+    {
+        var labels = Check.Labels("1112", "1112", "1112");
+        var each = labels.ToTube(new() { SkeletonOf = SkeletonOf.EachClass, Radius = 0 });
+        Check.True(each.MaskOf(2).Count > 0 && each.MaskOf(1).Count > 0, "each class has a skeleton");
+        var ignored = labels.ToTube(new() { Ignore = 2 });
+        Check.Equal(ignored.MaskOf(2).Count, 0, "ignored");
+        var ball = labels.ToTube(
+            new()
+            {
+                BallRadius = 1.5,
+                Guard = true,
+                Thinning = Thinning.Lee,
+            }
+        );
+        Check.True(
+            ball.SameAs(labels.Within(labels.Foreground().Skeletonize(Thinning.Lee, true).DilateBall(1.5))),
+            "ball"
+        );
+        var regions = labels.ToRegionTubes(
+            [
+                [1, 2],
+                [2],
+            ],
+            new() { Radius = 16 }
+        );
+        Check.Same(regions.Select(region => region.Count), [12, 3], "regions");
+        var all = new TubeOptions
+        {
+            BallRadius = 2.5,
+            Radius = 0,
+            SkeletonOf = SkeletonOf.EachClass,
+            Ignore = 3,
+            Guard = true,
+            Prune = 1.5,
+            Thinning = Thinning.Zhang,
+        };
+        Check.Equal(Objective.SkeletonRecall.WithTube(all).Tube, all, "there and back");
     }
 
     private static void Messages()

@@ -95,6 +95,13 @@ internal static class MaskTests
         Compare(mask.Skeletonize(Thinning.Lee), Core.Skeleton.thinBy(Core.Thinning.Lee, core), "Lee's");
         Compare(mask.Dilate(2), Core.Morphology.dilate(Core.Element.Cross, 2, core), "cross");
         Compare(mask.Dilate(1, Element.Box), Core.Morphology.dilate(Core.Element.Box, 1, core), "box");
+        Compare(mask.Skeletonize(guard: true), Core.Skeleton.thinGuarded(Core.Thinning.Zhang, core), "guarded");
+        Compare(mask.Erode(2), Core.Morphology.erode(Core.Element.Cross, 2, core), "eroded");
+        Compare(mask.DilateBall(2.5), Core.Morphology.dilate(Core.Element.NewBall(2.5), 1, core), "ball");
+        Compare(mask.ErodeBall(1.5), Core.Morphology.erode(Core.Element.NewBall(1.5), 1, core), "eroded by a ball");
+        Check.Same(mask.DistanceToBackground(), Core.Distance.toBackground(core).Data, "to the background");
+        Check.Same(mask.DistanceToMask(), Core.Distance.toMask(core).Data, "to the mask");
+        Check.Equal(Betti.MeasureBoth(mask), (Betti.Measure(mask), Betti.Measure(mask, Connectivity.Four)), "Betti");
         Check.Equal(mask.CountComponents(), Core.Components.count(Core.Connectivity.Eight, core), "components");
 
         var corners = Mask.FromArray(

@@ -203,6 +203,45 @@ let tests =
                 Expect.equal batch.Heads[1].Labels.Length (4 * 6 * 6) "the second head"
             }
 
+            test "tubes follow their options, in mm of the patch" {
+                let case = Toy.rod 8 12 12
+
+                let labels =
+                    Expect.wantSome case.Labels "labels"
+                    |> Volume.withSpacing (Spacing.ofList [ 1.0; 0.5; 0.5 ])
+
+                let tube =
+                    { Tube.standard with
+                        Radius = TubeRadius.Ball 0.6
+                        SkeletonOf = SkeletonOf.EachClass
+                        Guard = true
+                    }
+
+                let batch =
+                    Batch.create
+                        { options with
+                            Tube = Some tube
+                            HeadExtents = [ labels.Extent ]
+                        }
+                        [
+                            { Patch.create case.Image labels with
+                                Labels = labels
+                            }
+                        ]
+
+                Expect.equal (skeletonOf batch.Heads.Head) (Tube.ofLabels tube labels).Data "in mm"
+
+                let regions = [ [ 1s ]; [ 1s; 2s ] ]
+                let channels = Batch.regionTubes tube regions labels
+                Expect.equal channels.Length (2 * labels.Extent.Count) "a channel for each region"
+
+                let wanted =
+                    Tube.ofRegions tube regions labels
+                    |> List.map (fun mask -> (Mask.toVolume mask).Data)
+
+                Expect.equal (List.ofArray (Array.splitInto 2 channels)) wanted "region after region"
+            }
+
             test "no patches, no heads and patches that differ are refused" {
                 let refused (options: BatchOptions) (patches: Patch list) =
                     Expect.throwsT<System.ArgumentException>
