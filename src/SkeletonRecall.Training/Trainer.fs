@@ -132,7 +132,7 @@ module Trainer =
             else
                 Error(diverged run position.Epoch $"iteration %d{position.Iteration}" value)
 
-    let private validation (run: Run) : Validation =
+    let private validation (run: Run) (epoch: int) : Validation =
         let batches =
             match run.Validation with
             | None -> Seq.empty
@@ -141,7 +141,12 @@ module Trainer =
                     run.Cancellation.ThrowIfCancellationRequested()
                     Loader.next loader)
 
-        Validation.measure run.Objective run.HeadWeights (Dataset.classes run.Dataset) run.Network batches
+        Validation.measure
+            (Objective.at epoch run.Objective)
+            run.HeadWeights
+            (Dataset.classes run.Dataset)
+            run.Network
+            batches
 
     // Everything that an epoch leaves in the folder.
     let private record (run: Run) (position: Position) : Result<unit, Problem> =
@@ -164,14 +169,14 @@ module Trainer =
         let rate =
             Schedule.polynomial run.Options.LearningRate run.Options.Epochs start.Epoch
 
-        let loss = Objective.loss run.Objective run.HeadWeights
+        let loss = Objective.loss (Objective.at start.Epoch run.Objective) run.HeadWeights
 
         Problem.attempt {
             let! trained = iterate run rate loss start
 
             let! validated =
                 try
-                    Ok(validation run)
+                    Ok(validation run start.Epoch)
                 with :? OperationCanceledException ->
                     stop run trained
 
@@ -261,16 +266,13 @@ module Trainer =
 
         let seed = Seed.ofInt options.Seed
         let objective = effectiveObjective configuration options.Objective
+        let needs = Objective.needs objective
         let patch = Extent.ofShape configuration.PatchSize
         let heads = Batch.headExtents configuration.Architecture.Strides patch
 
         let batch =
             {
-                Tube =
-                    if Objective.needsSkeleton objective then
-                        Some objective.Tube
-                    else
-                        None
+                Tube = needs.Tube
                 CoarseTube = Batch.coarseTube objective.Supervision
                 HeadExtents = heads
                 Ignore = dataset.Ignore

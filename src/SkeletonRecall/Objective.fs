@@ -11,31 +11,32 @@ type Objective =
         Tube: TubeOptions
     }
 
+/// What a loader has to prepare for an objective.
+type ObjectiveNeeds =
+    {
+        /// The tubed skeletons; None where no term looks at them.
+        Tube: TubeOptions option
+        /// Whether the coarser heads need skeletons too.
+        SkeletonOnAllHeads: bool
+    }
+
 /// Objectives: presets, changes, their text, and the functions they stand for.
 /// The text is `dice + ce + 1.0*skeleton-recall`: losses joined by `+`, each with a weight and `*` before it where
 /// that is not 1, and options in parentheses behind: `ce(label-smoothing=0.1)`, `dice(batch-dice, background,
-/// smooth=1e-5)`, `skeleton-recall(batch-dice, smooth=1e-5, tube-radius=3)`. A supervision other than recall-at-full
-/// follows after `on`: `dice + ce + 1.0*skeleton-recall on all-heads`. Numbers have a decimal point in any culture.
+/// smooth=1e-5)`, `skeleton-recall(batch-dice, smooth=1e-5, tube-radius=3, per-class)`; `after=100` and `warm-up=50` move the
+/// weight of any term over the epochs. `scnp` holds losses: `dice + ce + scnp(dice + ce, window=5)`. A supervision other than
+/// recall-at-full follows after `on`: `dice + ce + 1.0*skeleton-recall on all-heads`. Numbers have a decimal point in any
+/// culture.
 [<RequireQualifiedAccess>]
 module Objective =
 
-    let private dice: Term =
-        {
-            Weight = 1.0
-            Component = Component.SoftDice SoftDice.standard
-        }
+    let private dice: Term = Term.ofComponent (Component.SoftDice SoftDice.standard)
 
     let private crossEntropy: Term =
-        {
-            Weight = 1.0
-            Component = Component.CrossEntropy CrossEntropy.standard
-        }
+        Term.ofComponent (Component.CrossEntropy CrossEntropy.standard)
 
     let private recall: Term =
-        {
-            Weight = 1.0
-            Component = Component.SkeletonRecall SoftRecall.standard
-        }
+        Term.ofComponent (Component.SkeletonRecall SoftRecall.standard)
 
     /// nnU-Net's: `dice + ce`.
     let nnunet: Objective =
@@ -55,30 +56,39 @@ module Objective =
         if objective.Terms.IsEmpty then
             invalidArg (nameof objective) "An objective has at least one term; this one has none."
 
-        for term in objective.Terms do
-            if not (System.Double.IsFinite term.Weight && term.Weight >= 0.0) then
-                invalidArg (nameof objective) $"A weight is a finite number of at least 0; got %g{term.Weight}."
+        objective.Terms
+        |> List.tryPick Term.problem
+        |> Option.iter (invalidArg (nameof objective))
+
+    /// Whether the objective has a recall term at any depth, whatever its weight.
+    let private hasRecall (objective: Objective) : bool =
+        let rec isHeld (term: Term) : bool =
+            Term.isRecall term || List.exists isHeld (Term.inner term)
+
+        List.exists isHeld objective.Terms
 
     let private requireRecall (what: string) (objective: Objective) : unit =
-        if not (List.exists Term.isRecall objective.Terms) then
+        if not (hasRecall objective) then
             invalidArg (nameof objective) $"%s{what} has no meaning: the objective has no term skeleton-recall."
 
     /// The same objective with batch Dice on or off in all terms that know it, as nnU-Net's plans say.
     let withBatchDice (batchDice: bool) (objective: Objective) : Objective =
-        let change (term: Term) : Term =
-            match term.Component with
-            | Component.SoftDice options ->
-                { term with
-                    Component = Component.SoftDice { options with BatchDice = batchDice }
-                }
-            | Component.SkeletonRecall options ->
-                { term with
-                    Component = Component.SkeletonRecall { options with BatchDice = batchDice }
-                }
-            | Component.CrossEntropy _ -> term
+        let change (loss: Component) : Component =
+            match loss with
+            | Component.SoftDice options -> Component.SoftDice { options with BatchDice = batchDice }
+            | Component.SkeletonRecall options -> Component.SkeletonRecall { options with BatchDice = batchDice }
+            | Component.Tversky options -> Component.Tversky { options with BatchDice = batchDice }
+            | other -> other
 
         { objective with
-            Terms = List.map change objective.Terms
+            Terms =
+                objective.Terms
+                |> List.map (
+                    Term.map (fun term ->
+                        { term with
+                            Component = change term.Component
+                        })
+                )
         }
 
     /// The same objective with another weight of its recall terms (at least 0).
@@ -92,11 +102,13 @@ module Objective =
         { objective with
             Terms =
                 objective.Terms
-                |> List.map (fun term ->
-                    if Term.isRecall term then
-                        { term with Weight = weight }
-                    else
-                        term)
+                |> List.map (
+                    Term.map (fun term ->
+                        if Term.isRecall term then
+                            { term with Weight = weight }
+                        else
+                            term)
+                )
         }
 
     /// The same objective with another tube. Throws ArgumentException for options out of range and for an objective
@@ -123,79 +135,48 @@ module Objective =
             Supervision = supervision
         }
 
-    /// Whether training needs tubed skeletons: whether a recall term has a weight above 0.
+    /// Whether training needs tubed skeletons: whether a recall term, at any depth, has a weight above 0.
     let needsSkeleton (objective: Objective) : bool =
-        objective.Terms
-        |> List.exists (fun term -> Term.isRecall term && term.Weight > 0.0)
+        objective.Terms |> List.exists (Term.exists Term.isRecall)
 
-    /// The sum of terms as losses of their own, added up. Terms of weight 0 are not evaluated.
-    let private plainLoss (terms: Term list) (logits: Tensor) (target: Target) : Tensor =
-        let losses =
-            terms |> List.map (fun term -> Loss.weighted term.Weight (Term.loss term))
+    /// What the loader has to prepare for the terms of a weight above 0, at whatever epoch they begin.
+    let needs (objective: Objective) : ObjectiveNeeds =
+        {
+            Tube =
+                if needsSkeleton objective then
+                    Some objective.Tube
+                else
+                    None
+            SkeletonOnAllHeads = (objective.Supervision = AllHeads)
+        }
 
-        Loss.sum losses logits target
-
-    /// The terms as one fused function, if it knows them: two or three different losses without label smoothing.
-    let private fuse (terms: Term list) : FusedTerms option =
-        let none =
-            {
-                CrossEntropy = 0.0
-                DiceWeight = 0.0
-                Dice = SoftDice.standard
-                RecallWeight = 0.0
-                Recall = SoftRecall.standard
+    /// The objective as it counts in an epoch, the first of which is 0: weights by their schedules, and no schedules left.
+    let at (epoch: int) (objective: Objective) : Objective =
+        let settle (term: Term) : Term =
+            { term with
+                Weight = term.Weight * WeightSchedule.factor epoch term.Schedule
+                Schedule = WeightSchedule.Constant
             }
 
-        let add (fused: FusedTerms option) (term: Term) : FusedTerms option =
-            match fused, term.Component with
-            | Some fused, Component.CrossEntropy options when fused.CrossEntropy = 0.0 && options.LabelSmoothing = 0.0 ->
-                Some
-                    { fused with
-                        CrossEntropy = term.Weight
-                    }
-            | Some fused, Component.SoftDice options when fused.DiceWeight = 0.0 ->
-                Some
-                    { fused with
-                        DiceWeight = term.Weight
-                        Dice = options
-                    }
-            | Some fused, Component.SkeletonRecall options when fused.RecallWeight = 0.0 ->
-                Some
-                    { fused with
-                        RecallWeight = term.Weight
-                        Recall = options
-                    }
-            | _ -> None
-
-        if terms.Length < 2 then
-            None
-        else
-            List.fold add (Some none) terms
-
-    /// The weighted sum of terms on one head, fused where that gives the same result at less cost.
-    let private termsLoss (terms: Term list) (logits: Tensor) (target: Target) : Tensor =
-        let terms = terms |> List.filter (fun term -> term.Weight > 0.0)
-
-        match fuse terms with
-        | Some fused when FusedLoss.serves logits target -> FusedLoss.loss fused logits target
-        | _ -> plainLoss terms logits target
+        { objective with
+            Terms = objective.Terms |> List.map (Term.map settle)
+        }
 
     /// The weighted sum of the objective's terms on one head: logits (B, C, spatial...) and target to a scalar.
     /// On the CPU, cross-entropy, Dice and recall are computed together in a fused form, which can be differentiated
-    /// once; a sum that is to be differentiated twice is `Loss.sum` of the terms' losses.
+    /// once; a sum that is to be differentiated twice is `Loss.sum` of the terms' losses. Weights count in full, whatever
+    /// their schedules; `at` gives the objective of an epoch.
     /// Throws ArgumentException as the terms' losses do.
     let headLoss (objective: Objective) (logits: Tensor) (target: Target) : Tensor =
         requireTerms objective
-        termsLoss objective.Terms logits target
+        Term.sum objective.Terms logits target
 
     /// The objective over all heads, finest first, with their weights (`Loss.headWeights`).
     /// Throws ArgumentException for lists of unequal length and as the terms' losses do.
     let loss (objective: Objective) (headWeights: float list) (logits: Tensor list) (targets: Target list) : Tensor =
         requireTerms objective
-        let full: Loss = termsLoss objective.Terms
-
-        let coarse: Loss =
-            termsLoss (objective.Terms |> List.filter (fun term -> not (Term.isRecall term)))
+        let full: Loss = Term.sum objective.Terms
+        let coarse: Loss = Term.sum (Term.without Term.isRecall objective.Terms)
 
         let heads: (float * Loss) list =
             headWeights
@@ -225,19 +206,20 @@ module Objective =
                     Term.name term, value
         ]
 
-    let private radiusOf (radii: Located<int> list) : TubeRadius =
-        match radii with
-        | [] -> Tube.standard.Radius
+    /// The one tube that recall terms ask for; the standard one where none says anything.
+    let private tubeOf (tubes: TubeText list) : TubeOptions =
+        match tubes with
+        | [] -> Tube.standard
         | first :: rest ->
             match rest |> List.tryFind (fun other -> other.Value <> first.Value) with
+            | None -> first.Value
             | Some other ->
-                raise (
-                    ObjectiveSyntax.Refused(
-                        other.At,
-                        $"tube-radius=%d{other.Value} contradicts tube-radius=%d{first.Value} before it"
-                    )
-                )
-            | None -> TubeRadius.Steps first.Value
+                let text (tube: TubeText) =
+                    match TermText.printTube tube.Value with
+                    | [] -> "the standard tube"
+                    | options -> String.concat ", " options
+
+                raise (ObjectiveSyntax.Refused(other.At, $"%s{text other} contradicts %s{text first} before it"))
 
     let private supervisionOf (syntax: Located<string> option) : Supervision =
         match syntax with
@@ -247,41 +229,109 @@ module Objective =
             | Ok supervision -> supervision
             | Error reason -> raise (ObjectiveSyntax.Refused(name.At, reason.TrimEnd '.'))
 
-    /// The objective of a text, or a message that points at the character where the text is wrong and says what is
-    /// wanted there.
+    /// The names of the published recipes and the text of each. A preset stands for an objective wherever its text may
+    /// stand, alone or with a supervision: `nnunet`, `skeleton-recall on all-heads`. Some have the name of a loss; that loss
+    /// alone is written with its weight: `1.0*tversky`.
+    let presets: (string * string) list =
+        [
+            // Isensee et al. 2021; Kirchhoff et al. 2024.
+            "nnunet", "dice + ce"
+            "skeleton-recall", "dice + ce + 1.0*skeleton-recall"
+            "skeleton-recall-per-class", "dice + ce + 1.0*skeleton-recall(present-only, per-class)"
+            // Shit et al. 2021, alpha 0.5; Acebes et al. 2024; Shi et al. 2024, in the weights of their trainer.
+            "cldice", "cldice(dice-share=0.5)"
+            "clce", "dice + clce"
+            "cbdice", "dice + 2.0*ce + cbdice"
+            // nnU-Net's TopKLoss and DC_and_topk_loss.
+            "topk", "topk"
+            "dice-topk", "dice + topk"
+            // Kervadec et al. 2019: a share that grows by 0.01 an epoch.
+            "boundary", "dice + boundary(warm-up=100)"
+            // Salehi et al. 2017; Abraham and Khan 2019.
+            "tversky", "tversky"
+            "focal-tversky", "tversky(gamma=1.3333333333333333)"
+            // Lin et al. 2017.
+            "focal", "focal(alpha=0.25)"
+            // Valverde et al. 2026: raw and penalized, alone and with skeleton recall.
+            "scnp", "dice + ce + scnp(dice + ce)"
+            "scnp-skeleton-recall", "dice + ce + 1.0*skeleton-recall + scnp(dice + ce + 1.0*skeleton-recall)"
+        ]
+
+    let private presetOf (terms: TermTree list) : string option =
+        match terms with
+        | [ {
+                Weight = None
+                Name = name
+                Inner = []
+                Options = []
+            } ] ->
+            presets
+            |> List.tryFind (fun (preset, _) -> preset = name.Value)
+            |> Option.map snd
+        | _ -> None
+
+    let private termsOf (tree: ObjectiveTree) : Term list * TubeOptions =
+        let trees =
+            match presetOf tree.Terms with
+            | Some text -> (ObjectiveSyntax.read text).Terms
+            | None -> tree.Terms
+
+        let isLoss (name: string) = List.contains name TermText.names
+
+        for term in trees do
+            let name = term.Name.Value
+
+            if not (isLoss name) && presets |> List.exists (fun (preset, _) -> preset = name) then
+                raise (
+                    ObjectiveSyntax.Refused(
+                        term.Name.At,
+                        $"'%s{name}' is a preset, which stands alone or with 'on' and a supervision; a loss is wanted"
+                    )
+                )
+
+            if trees.Length = 1 && not (isLoss name) then
+                let known = TermText.names @ List.map fst presets |> List.distinct
+
+                raise (
+                    ObjectiveSyntax.Refused(
+                        term.Name.At,
+                        $"'%s{name}' is no loss and no preset%s{ObjectiveSyntax.near known name}; losses are %s{ObjectiveSyntax.listed TermText.names}, presets %s{ObjectiveSyntax.listed (List.map fst presets)}"
+                    )
+                )
+
+        let terms, tubes = trees |> List.map TermText.ofTree |> List.unzip
+        terms, tubeOf (List.concat tubes)
+
+    /// The objective of a text or of a preset's name, or a message that points at the character where the text is wrong
+    /// and says what is wanted there.
     let parse (text: string) : Result<Objective, string> =
         ObjectiveSyntax.explain text (fun text ->
             let tree = ObjectiveSyntax.read text
-            let terms, radii = tree.Terms |> List.map Term.ofTree |> List.unzip
+            let terms, tube = termsOf tree
 
             {
                 Terms = terms
                 Supervision = supervisionOf tree.Supervision
-                Tube =
-                    { Tube.standard with
-                        Radius = radiusOf (List.choose id radii)
-                    }
+                Tube = tube
             })
 
     /// The text of an objective; `parse` gives the same objective back (a tube without recall term is not written).
-    /// Options at their standard values are left out. Throws ArgumentException for an objective without terms
-    /// and for options of the tube that have no text form.
+    /// Options at their standard values are left out. Throws ArgumentException for an objective without terms and for
+    /// weights and schedules out of range.
     let print (objective: Objective) : string =
         requireTerms objective
 
-        let radius =
-            match objective.Tube with
-            | tube when tube = Tube.standard -> None
-            | { Radius = TubeRadius.Steps steps } as tube when
-                tube =
-                    { Tube.standard with
-                        Radius = TubeRadius.Steps steps
-                    }
-                ->
-                Some steps
-            | tube -> invalidArg (nameof objective) $"Of a tube's options only steps have a text form; got %A{tube}."
+        let terms =
+            objective.Terms
+            |> List.map (TermText.print objective.Tube)
+            |> String.concat " + "
 
-        let terms = objective.Terms |> List.map (Term.print radius) |> String.concat " + "
+        // The name of a preset alone would be read as the preset.
+        let terms =
+            if presets |> List.exists (fun (preset, _) -> preset = terms) then
+                "1.0*" + terms
+            else
+                terms
 
         match objective.Supervision with
         | RecallAtFull -> terms

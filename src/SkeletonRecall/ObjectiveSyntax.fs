@@ -13,11 +13,13 @@ type internal OptionTree =
         Value: Located<string> option
     }
 
-/// One term: `weight*name(options)`.
+/// One term: `weight*name(options)` or, where it holds others, `weight*name(term + term, options)`.
 type internal TermTree =
     {
         Weight: Located<float> option
         Name: Located<string>
+        /// What stands before the options, where it can be nothing but terms: a bare name is an option without value.
+        Inner: TermTree list
         Options: OptionTree list
     }
 
@@ -29,8 +31,8 @@ type internal ObjectiveTree =
     }
 
 /// Reads the grammar of an objective's text; which names mean what is not its business.
-/// text = term { "+" term } [ "on" name ]; term = [ number "*" ] name [ "(" option { "," option } ")" ];
-/// option = name [ "=" ( number | name ) ].
+/// text = sum [ "on" name ]; sum = term { "+" term };
+/// term = [ number "*" ] name [ "(" ( sum | option ) { "," option } ")" ]; option = name [ "=" ( number | name ) ].
 [<RequireQualifiedAccess>]
 module internal ObjectiveSyntax =
 
@@ -134,9 +136,8 @@ module internal ObjectiveSyntax =
 
                 Some { At = text.At; Value = value }
 
-    let private option (cursor: Cursor) : OptionTree =
-        let name = word cursor "the name of an option"
-
+    /// An option, of which the name was read.
+    let private optionOf (name: Located<string>) (cursor: Cursor) : OptionTree =
         if not (cursor.Skip '=') then
             { Name = name; Value = None }
         elif startsNumber cursor.Peek then
@@ -150,25 +151,59 @@ module internal ObjectiveSyntax =
                 Value = Some(word cursor "a value")
             }
 
-    let private options (cursor: Cursor) : OptionTree list =
-        let rec more (read: OptionTree list) : OptionTree list =
-            let read = option cursor :: read
-
-            if cursor.Skip ',' then more read
-            elif cursor.Skip ')' then List.rev read
-            else cursor.Stop "',' or ')'"
-
-        if cursor.Skip '(' then more [] else []
-
-    let private term (cursor: Cursor) : TermTree =
+    let rec private term (cursor: Cursor) : TermTree =
         let weight = weight cursor
-        let name = word cursor "the name of a loss"
+        termOf weight (word cursor "the name of a loss") cursor
+
+    /// A term, of which weight and name were read.
+    and private termOf (weight: Located<float> option) (name: Located<string>) (cursor: Cursor) : TermTree =
+        let inner, options = arguments cursor
 
         {
             Weight = weight
             Name = name
-            Options = options cursor
+            Inner = inner
+            Options = options
         }
+
+    /// What stands in parentheses, if there are any: terms, or options, or terms and then options.
+    and private arguments (cursor: Cursor) : TermTree list * OptionTree list =
+        let rec options (read: OptionTree list) : OptionTree list =
+            if cursor.Skip ',' then
+                options (optionOf (word cursor "the name of an option") cursor :: read)
+            elif cursor.Skip ')' then
+                List.rev read
+            else
+                cursor.Stop "',' or ')'"
+
+        let rec sum (read: TermTree list) : TermTree list =
+            if cursor.Skip '+' then
+                sum (term cursor :: read)
+            else
+                List.rev read
+
+        if not (cursor.Skip '(') then
+            [], []
+        else
+            let weight = weight cursor
+
+            let name =
+                word
+                    cursor
+                    (if weight.IsSome then
+                         "the name of a loss"
+                     else
+                         "the name of an option or of a loss")
+
+            match cursor.Peek with
+            | '('
+            | '+' ->
+                let inner = sum [ termOf weight name cursor ]
+                inner, options []
+            | _ when weight.IsSome ->
+                let inner = sum [ termOf weight name cursor ]
+                inner, options []
+            | _ -> [], options [ optionOf name cursor ]
 
     let private objective (cursor: Cursor) : ObjectiveTree =
         let rec more (read: TermTree list) : ObjectiveTree =
@@ -197,6 +232,41 @@ module internal ObjectiveSyntax =
                 | other -> raise (Refused(other.At, $"'+' or 'on' is wanted, not '%s{other.Value}'"))
 
         more []
+
+    /// Names in a sentence: `a, b and c`.
+    let listed (names: string list) : string =
+        match List.rev names with
+        | [] -> "none"
+        | [ only ] -> only
+        | last :: rest -> (rest |> List.rev |> String.concat ", ") + " and " + last
+
+    /// How many characters have to be put in, left out or changed to make one word of another.
+    let private changes (left: string) (right: string) : int =
+        let first = [| 0 .. right.Length |]
+
+        let row (above: int[]) (character: char) : int[] =
+            let next = Array.zeroCreate<int> above.Length
+            next[0] <- above[0] + 1
+
+            for at in 1 .. right.Length do
+                let change = above[at - 1] + (if right[at - 1] = character then 0 else 1)
+                next[at] <- min change (1 + min above[at] next[at - 1])
+
+            next
+
+        left.ToCharArray() |> Array.fold row first |> Array.last
+
+    /// ` (near: ...)` with the known names that a wrong one may have been meant for; nothing where there are none.
+    let near (known: string list) (wrong: string) : string =
+        let isNear (name: string) =
+            changes wrong name <= max 1 (min wrong.Length name.Length / 3)
+            || (wrong.Length >= 3
+                && (name.StartsWith(wrong, StringComparison.Ordinal)
+                    || name.EndsWith(wrong, StringComparison.Ordinal)))
+
+        match known |> List.filter isNear with
+        | [] -> ""
+        | names -> $" (near: %s{listed names})"
 
     /// The tree of a text. Throws Refused where the grammar does.
     let read (text: string) : ObjectiveTree = objective (Cursor text)

@@ -139,7 +139,7 @@ let tests =
                                         thing
                     ]
 
-                Expect.isEmpty missing "public names without a doc comment"
+                Expect.equal missing [] "public names without a doc comment"
 
             testCase "no file is longer than 400 lines"
             <| fun () ->

@@ -48,5 +48,18 @@ module EveryLoss =
             regions "skeleton recall" (SoftRecall.loss SoftRecall.standard)
             classes "soft clDice" clDice
             regions "soft clDice" clDice
+            classes "Tversky" (Tversky.loss Tversky.focal)
+            regions "Tversky" (Tversky.loss Tversky.focal)
+            classes "focal" (Focal.loss Focal.standard)
+            regions "focal" (Focal.loss Focal.standard)
+            classes "clCE" (CentrelineCrossEntropy.loss { Iterations = 2 })
+            regions "clCE" (CentrelineCrossEntropy.loss { Iterations = 2 })
+            classes "cbDice" (CbDice.loss { CbDice.standard with Iterations = 2 })
+            regions "cbDice" (CbDice.loss { CbDice.standard with Iterations = 2 })
+            classes "boundary" Boundary.loss
+            regions "boundary" Boundary.loss
+            classes "precision guard" (PrecisionGuard.loss PrecisionGuard.standard)
+            regions "precision guard" (PrecisionGuard.loss PrecisionGuard.standard)
+            classes "penalized Dice + CE" (Scnp.loss Scnp.standard (Objective.headLoss Objective.nnunet))
             classes "fused Dice + CE + recall" (Objective.headLoss Objective.skeletonRecall)
         ]

@@ -1,11 +1,8 @@
 module SkeletonRecall.Tests.ObjectiveTests
 
 open System
-open System.Globalization
 open System.Text.Json
 open Expecto
-open FsCheck
-open FsCheck.FSharp
 open SkeletonRecall
 
 let private components (record: Parity.Record) : Term list =
@@ -18,27 +15,26 @@ let private components (record: Parity.Record) : Term list =
         | _ -> 1.0
 
     [
-        {
+        { Term.ofComponent (Component.CrossEntropy CrossEntropy.standard) with
             Weight = weight "weight_ce"
-            Component = Component.CrossEntropy CrossEntropy.standard
         }
-        {
+        { Term.ofComponent (
+              Component.SoftDice
+                  { SoftDice.standard with
+                      BatchDice = batch
+                      Smooth = smooth
+                  }
+          ) with
             Weight = weight "weight_dice"
-            Component =
-                Component.SoftDice
-                    { SoftDice.standard with
-                        BatchDice = batch
-                        Smooth = smooth
-                    }
         }
-        {
+        { Term.ofComponent (
+              Component.SkeletonRecall
+                  { SoftRecall.standard with
+                      BatchDice = batch
+                      Smooth = smooth
+                  }
+          ) with
             Weight = weight "weight_srec"
-            Component =
-                Component.SkeletonRecall
-                    { SoftRecall.standard with
-                        BatchDice = batch
-                        Smooth = smooth
-                    }
         }
     ]
 
@@ -59,153 +55,10 @@ let private isTruncated (record: Parity.Record) : bool =
     | true, levels -> levels.ValueKind = JsonValueKind.Number
     | _ -> false
 
-/// Any objective that has a text.
-type private Texts =
-    static member Objective() : Arbitrary<Objective> =
-        let weight =
-            Gen.oneof
-                [
-                    Gen.elements [ 0.0; 1.0; 0.5; 2.0; 1e-7; 1e21 ]
-                    Gen.choose (0, 1000) |> Gen.map (fun raw -> float raw / 7.0)
-                ]
-
-        let flag = Gen.elements [ false; true ]
-        let smooth = Gen.elements [ 1e-5; 1.0; 0.0; 0.1; 3e-8 ]
-
-        let crossEntropy =
-            Gen.elements [ 0.0; 0.1; 1.0 ]
-            |> Gen.map (fun share -> Component.CrossEntropy { LabelSmoothing = share })
-
-        let dice =
-            gen {
-                let! batch = flag
-                let! background = flag
-                let! smooth = smooth
-
-                return
-                    Component.SoftDice
-                        { SoftDice.standard with
-                            BatchDice = batch
-                            Background = background
-                            Smooth = smooth
-                        }
-            }
-
-        let recall =
-            gen {
-                let! batch = flag
-                let! smooth = smooth
-
-                return
-                    Component.SkeletonRecall
-                        { SoftRecall.standard with
-                            BatchDice = batch
-                            Smooth = smooth
-                        }
-            }
-
-        gen {
-            let! count = Gen.choose (1, 5)
-
-            let! terms =
-                Gen.listOfLength
-                    count
-                    (Gen.map2
-                        (fun weight loss -> { Weight = weight; Component = loss })
-                        weight
-                        (Gen.oneof [ crossEntropy; dice; recall ]))
-
-            let! supervision = Gen.elements Supervision.all
-            let! radius = Gen.choose (0, 5)
-
-            return
-                {
-                    Terms = terms
-                    Supervision = supervision
-                    Tube =
-                        if List.exists Term.isRecall terms then
-                            { Tube.standard with
-                                Radius = TubeRadius.Steps radius
-                            }
-                        else
-                            Tube.standard
-                }
-        }
-        |> Arb.fromGen
-
-let private withArbitrary =
-    { FsCheckConfig.defaultConfig with
-        arbitrary = [ typeof<Texts> ]
-    }
-
-/// A culture with a decimal comma, which needs no data of the machine, and de-DE where the machine knows it.
-let private commaCultures: CultureInfo list =
-    let comma = CultureInfo.InvariantCulture.Clone() :?> CultureInfo
-    comma.NumberFormat.NumberDecimalSeparator <- ","
-    comma.NumberFormat.NumberGroupSeparator <- "."
-
-    try
-        [ comma; CultureInfo.GetCultureInfo "de-DE" ]
-    with :? CultureNotFoundException ->
-        [ comma ]
-
-let private inCulture (culture: CultureInfo) (act: unit -> unit) : unit =
-    let before = CultureInfo.CurrentCulture
-    CultureInfo.CurrentCulture <- culture
-
-    try
-        act ()
-    finally
-        CultureInfo.CurrentCulture <- before
-
-let private roundTrip (objective: Objective) : unit =
-    Expect.equal (Objective.parse (Objective.print objective)) (Ok objective) (Objective.print objective)
-
 let private parsed (text: string) : Objective =
     match Objective.parse text with
     | Ok objective -> objective
     | Error message -> failtest message
-
-/// Fails unless the text is refused at the character, with all the parts in the message.
-let private refusedAt (at: int) (parts: string list) (text: string) : Test =
-    testCase $"\"%s{text}\"" (fun () ->
-        match Objective.parse text with
-        | Ok objective -> failtest $"read as %s{Objective.print objective}"
-        | Error message ->
-            Expect.stringStarts message $"At character %d{at} of \"%s{text}\": " "place"
-            Expect.isFalse (message.Contains '\n') "one line"
-
-            for part in parts do
-                Expect.stringContains message part "reason")
-
-let private errors =
-    testList
-        "errors point at the character"
-        [
-            refusedAt 1 [ "the name of a loss"; "the end of the text" ] ""
-            refusedAt 8 [ "'dise' is no loss"; "ce, dice and skeleton-recall" ] "dice + dise"
-            refusedAt 8 [ "the name of a loss"; "the end of the text" ] "dice + "
-            refusedAt 6 [ "'+'"; "'ce'" ] "dice ce"
-            refusedAt 2 [ "decimal point"; "','" ] "0,5*dice"
-            refusedAt 1 [ "at least 0"; "-1" ] "-1*dice"
-            refusedAt 3 [ "'*'"; "'d'" ] "2 dice"
-            refusedAt 6 [ "'radius' is no option of dice"; "batch-dice, background and smooth" ] "dice(radius=3)"
-            refusedAt 13 [ "smooth"; "number"; "'high'" ] "dice(smooth=high)"
-            refusedAt 6 [ "smooth wants a number" ] "dice(smooth)"
-            refusedAt 13 [ "at least 0"; "-2" ] "dice(smooth=-2)"
-            refusedAt 20 [ "0..1"; "1.5" ] "ce(label-smoothing=1.5)"
-            refusedAt 17 [ "stands alone" ] "dice(batch-dice=1)"
-            refusedAt 16 [ "given twice" ] "dice(smooth=1, smooth=2)"
-            refusedAt 17 [ "whole number"; "1.5" ] "skeleton-recall(tube-radius=1.5)"
-            refusedAt 12 [ "',' or ')'"; "end" ] "dice(smooth"
-            refusedAt
-                54
-                [ "contradicts tube-radius=1" ]
-                "skeleton-recall(tube-radius=1) + 2.0*skeleton-recall(tube-radius=3)"
-            refusedAt 9 [ "\"some\" is no supervision"; "all-heads" ] "dice on some"
-            refusedAt 19 [ "the end of the text"; "'+'" ] "dice on all-heads + ce"
-            refusedAt 6 [ "'+'" ] "dice ; ce"
-        ]
 
 [<Tests>]
 let tests =
@@ -339,51 +192,77 @@ let tests =
                     (fun () -> Objective.withTubeRadius -1 Objective.skeletonRecall |> ignore)
                     "negative")
 
-            testCase "the presets' texts" (fun () ->
-                Expect.equal (Objective.print Objective.nnunet) "dice + ce" "nnunet"
-
-                Expect.equal
-                    (Objective.print Objective.skeletonRecall)
-                    "dice + ce + 1.0*skeleton-recall"
-                    "skeleton recall")
-
-            testCase "options in the text" (fun () ->
-                let objective =
-                    parsed
-                        "0.5*dice(batch-dice, background, smooth=1) + ce(label-smoothing=.1) + skeleton-recall(tube-radius=3) on all-heads"
-
-                Expect.equal objective.Tube.Radius (TubeRadius.Steps 3) "radius"
-                Expect.equal objective.Supervision AllHeads "supervision"
-
-                Expect.equal
-                    (Objective.print objective)
-                    "0.5*dice(batch-dice, background, smooth=1) + ce(label-smoothing=0.1) + 1.0*skeleton-recall(tube-radius=3) on all-heads"
-                    "text")
-
-            testPropertyWithConfig withArbitrary "the text reads back" roundTrip
-
-            testCase "cultures do not matter" (fun () ->
-                let objective = parsed "0.5*dice + ce + 1.25*skeleton-recall(smooth=1e-3)"
-
-                for culture in commaCultures do
-                    inCulture culture (fun () ->
-                        Expect.equal
-                            (parsed "0.5*dice + ce + 1.25*skeleton-recall(smooth=1e-3)")
-                            objective
-                            culture.Name
-
-                        Expect.equal
-                            (Objective.print objective)
-                            "0.5*dice + ce + 1.25*skeleton-recall(smooth=0.001)"
-                            culture.Name
-
-                        roundTrip objective))
-
-            errors
             LossSamples.lawsOf (Objective.headLoss Objective.skeletonRecall)
             testList
                 "batch"
                 [
                     LossSamples.lawsOf (Objective.headLoss (Objective.withBatchDice true Objective.skeletonRecall))
                 ]
+
+            testCase "what needs what" (fun () ->
+                let needs (text: string) = Objective.needs (parsed text)
+                Expect.isNone (needs "nnunet").Tube "no tube"
+                Expect.isSome (needs "dice + scnp(1.0*skeleton-recall, after=100)").Tube "inside, later"
+                Expect.isNone (needs "dice + 0.0*scnp(1.0*skeleton-recall)").Tube "of weight 0"
+                Expect.isTrue (needs "skeleton-recall on all-heads").SkeletonOnAllHeads "all heads"
+
+                Expect.equal
+                    (needs "dice + 1.0*skeleton-recall(tube-radius=1)").Tube
+                    (Some
+                        { Tube.standard with
+                            Radius = TubeRadius.Steps 1
+                        })
+                    "its tube")
+
+            testCase "schedules" (fun () ->
+                let objective =
+                    parsed "dice + 2.0*skeleton-recall(warm-up=4) + scnp(0.5*ce(after=3), after=1)"
+
+                let at (epoch: int) =
+                    Objective.print (Objective.at epoch objective)
+
+                Expect.equal (at 0) "dice + 0.0*skeleton-recall + 0.0*scnp(0.0*ce)" "0"
+                Expect.equal (at 1) "dice + 0.5*skeleton-recall + scnp(0.0*ce)" "1"
+                Expect.equal (at 3) "dice + 1.5*skeleton-recall + scnp(0.5*ce)" "3"
+                Expect.equal (at 400) "dice + 2.0*skeleton-recall + scnp(0.5*ce)" "400")
+
+            testCase "a term that has not begun asks for nothing" (fun () ->
+                use _scope = Tensors.scope ()
+                let objective = Objective.at 0 (parsed "dice + 1.0*skeleton-recall(after=1)")
+
+                let bare =
+                    { LossSamples.target () with
+                        Skeleton = None
+                    }
+
+                let value = Objective.headLoss objective (LossSamples.logits ()) bare
+                let wanted = SoftDice.loss SoftDice.standard (LossSamples.logits ()) bare
+                Expect.equal (Tensors.item value) (Tensors.item wanted) "value")
+
+            testCase "a penalized recall stands on the finest head alone" (fun () ->
+                use _scope = Tensors.scope ()
+                let objective = parsed "dice + scnp(ce + 1.0*skeleton-recall)"
+                let logits, target = LossSamples.logits (), LossSamples.target ()
+                let bare = { target with Skeleton = None }
+
+                let value =
+                    Objective.loss objective [ 0.75; 0.25 ] [ logits; logits ] [ target; bare ]
+
+                let full = Tensors.item (Objective.headLoss objective logits target)
+
+                let coarse =
+                    Tensors.item (Objective.headLoss (parsed "dice + scnp(ce)") logits bare)
+
+                Expect.floatClose Accuracy.veryHigh (Tensors.item value) (0.75 * full + 0.25 * coarse) "value")
+
+            testCase "batch Dice and recall weight reach inside" (fun () ->
+                let objective =
+                    parsed "tversky(gamma=2) + scnp(dice + 1.0*skeleton-recall)"
+                    |> Objective.withBatchDice true
+                    |> Objective.withRecallWeight 3.0
+
+                Expect.equal
+                    (Objective.print objective)
+                    "tversky(gamma=2, batch-dice) + scnp(dice(batch-dice) + 3.0*skeleton-recall(batch-dice))"
+                    "text")
         ]
