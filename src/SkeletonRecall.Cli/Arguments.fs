@@ -60,7 +60,8 @@ type TrainArguments =
             | Device _ -> "where tensors live: cpu (default: cpu)."
             | Root _ ->
                 "folder with raw, preprocessed and results where nnUNet_raw, nnUNet_preprocessed and nnUNet_results are not set (default: ./skeleton-recall)."
-            | Loss _ -> "the objective, e.g. \"dice + ce + 1.0*skeleton-recall\" (default: that one)."
+            | Loss _ ->
+                "the objective, e.g. \"dice + ce + 1.0*skeleton-recall\" (default: that one), or a preset's name, e.g. nnunet, cldice, scnp."
             | Recall_Weight _ -> "weight of the skeleton recall term (default: 1.0)."
             | Tube_Radius _ -> "steps by which the skeleton is thickened (default: 2)."
             | Supervision _ ->

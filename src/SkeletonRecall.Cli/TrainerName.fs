@@ -19,10 +19,35 @@ type TrainerFlags =
 [<RequireQualifiedAccess>]
 module TrainerName =
 
+    /// What stands behind `nnUNetTrainer`, and the objective that it means: nnU-Net's variants of the loss, and those of
+    /// Skeleton Recall, SCNP and cbDice.
+    let private objectives: (string * string) list =
+        [
+            "", "nnunet"
+            "SkeletonRecall", "skeleton-recall"
+            "SkeletonRecallDS", "skeleton-recall on all-heads"
+            "CELoss", "ce"
+            "DiceLoss", "dice"
+            "DiceCELoss_noSmooth", "dice(smooth=0) + ce"
+            "TopkLoss", "topk"
+            "DiceTopK10Loss", "dice-topk"
+            "SCNPLoss", "scnp(dice + ce)"
+            "_CE_DC_CBDC", "cbdice"
+        ]
+
     let private pattern =
+        let names = objectives |> List.map fst |> String.concat "|"
+
         Regex(
-            @"^nnUNetTrainer(?<recall>SkeletonRecall)?(?<plain>NoMirroring)?(_(?<epochs>\d+)epochs?)?(?<late>_NoMirroring)?$"
+            $@"^nnUNetTrainer(?<loss>%s{names})(?<plain>_?NoMirroring)?(_(?<epochs>\d+)epochs?)?(?<late>_NoMirroring)?$"
         )
+
+    let private objectiveOf (name: string) : Objective =
+        let text = objectives |> List.find (fun (known, _) -> known = name) |> snd
+
+        match Objective.parse text with
+        | Ok objective -> objective
+        | Error reason -> invalidOp reason
 
     /// The name under which a run with this objective is kept when the user names none.
     let standard (objective: Objective) : string =
@@ -31,17 +56,19 @@ module TrainerName =
         else
             "nnUNetTrainer"
 
-    /// The flags behind a name. Served are nnUNetTrainer and nnUNetTrainerSkeletonRecall, each with `_Nepochs` and
-    /// NoMirroring; any other name is a problem that lists these.
+    /// The flags behind a name: nnUNetTrainer with one of the endings above, and `_Nepochs` and NoMirroring behind it; any
+    /// other name is a problem that lists these.
     let decode (name: string) : Result<TrainerFlags, Problem> =
         let found = pattern.Match name
 
         if not found.Success then
+            let endings = objectives |> List.map fst |> List.tail |> String.concat ", "
+
             Error(
                 Mismatch(
                     "-tr",
                     $"'%s{name}'",
-                    "nnUNetTrainer or nnUNetTrainerSkeletonRecall, with _Nepochs or NoMirroring behind it if you like (other variants are not served)"
+                    $"nnUNetTrainer, alone or with one of %s{endings}, and with _Nepochs or NoMirroring behind it if you like (other variants are not served)"
                 )
             )
         else
@@ -49,11 +76,7 @@ module TrainerName =
 
             Ok
                 {
-                    Objective =
-                        if found.Groups["recall"].Success then
-                            Objective.skeletonRecall
-                        else
-                            Objective.nnunet
+                    Objective = objectiveOf found.Groups["loss"].Value
                     Epochs = if epochs.Success then Some(int epochs.Value) else None
                     Mirror = not (found.Groups["plain"].Success || found.Groups["late"].Success)
                 }

@@ -17,9 +17,12 @@ module Boundary =
 
         Array.map2
             (fun inside outside ->
-                if not (Double.IsFinite inside && Double.IsFinite outside) then 0.0
-                elif inside > 0.0 then 1.0 - inside
-                else outside)
+                if not (Double.IsFinite inside && Double.IsFinite outside) then
+                    0.0
+                elif inside > 0.0 then
+                    1.0 - inside
+                else
+                    outside)
             inside
             outside
 
@@ -47,13 +50,18 @@ module Boundary =
             let distances =
                 ChannelMaps.map signed all (counted (Target.truthChannels all target))
 
-            let total = (counted all * distances).sum ()
+            let total = (counted all * distances).sum()
 
-            let voxels =
+            let channels = float distances.shape[1]
+
+            let result =
                 match valid with
-                | None -> total.new_tensor (float (logits.numel () / logits.shape[1]))
-                | Some valid -> valid.sum().clamp_min(Scalar.op_Implicit 1.0)
+                | None ->
+                    total
+                    / Scalar.op_Implicit (channels * float (logits.numel () / logits.shape[1]))
+                | Some valid ->
+                    total
+                    / (valid.sum().clamp_min(Scalar.op_Implicit 1.0) * Scalar.op_Implicit channels)
 
-            let result = total / (voxels * Scalar.op_Implicit (float distances.shape[1]))
             Target.requireFinite logits result
             result)

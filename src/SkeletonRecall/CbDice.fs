@@ -14,8 +14,8 @@ type CbDiceOptions =
 
 /// Centreline boundary Dice (cbDice): clDice whose skeletons and volumes are weighted by distances to the boundary and
 /// radii, so that thin and thick branches count alike (P. Shi et al., "Centerline Boundary Dice Loss for Vascular
-/// Segmentation", MICCAI 2024). As in the authors' code, classes are merged into one foreground, sums go over the batch,
-/// and distances and radii are of hard masks and have no gradient.
+/// Segmentation", MICCAI 2024). As in the authors' code (of commit a970c1d), classes are merged into one foreground, sums
+/// go over the batch, and skeletons, distances and radii are of hard masks and have no gradient.
 [<RequireQualifiedAccess>]
 module CbDice =
 
@@ -32,16 +32,14 @@ module CbDice =
     /// What a mask and its skeleton weigh.
     type private Weights =
         {
-            /// Distance to the background over the largest radius, times the mask.
+            /// Distance to the background, at most the largest radius of the skeleton, over that radius, times the mask.
             Volume: Tensor
             /// The same on the skeleton alone: its radii, times the mask.
             Radius: Tensor
-            /// The skeleton, divided by its radius (by the radius squared in volumes).
+            /// The skeleton times the mask, heavier where the radius is small: 1 less the radius plus one voxel over the
+            /// largest radius (squared in volumes).
             Line: Tensor
         }
-
-    /// Keeps the weights of a skeleton voxel of radius 0 finite, as the authors do.
-    let private tiny = 1e-7
 
     // A mask that fills the patch has no background: every voxel counts as 1 from it.
     let private distances (mask: Mask) : float[] =
@@ -49,26 +47,19 @@ module CbDice =
         |> Array.map (fun distance -> if Double.IsFinite distance then distance else 1.0)
 
     let private weigh (iterations: int) (mask: Tensor) : Weights =
-        let skeleton = SoftSkeleton.ofProbabilities iterations mask
-        let half = Scalar.op_Implicit 0.5
-        let hard = mask.detach().gt half
-        // Only in the mask: elsewhere the radius is 0 and the weight would have no bound.
-        let line = (skeleton.detach().gt(half).logical_and hard).``to`` mask.dtype
+        let hard = mask.detach().gt(Scalar.op_Implicit 0.5).``to`` mask.dtype
+        let line = SoftSkeleton.ofProbabilities iterations hard
         let depth = ChannelMaps.map distances mask hard
         let radius = depth * line
         let spatial = [| for axis in 2L .. mask.dim () - 1L -> axis |]
         let largest = radius.amax(spatial, keepdim = true).clamp_min(Scalar.op_Implicit 1.0)
-        let share = radius / largest
-
-        let thickness = if spatial.Length = 2 then share else share * share
-
-        let inverse =
-            line * Scalar.op_Implicit (1.0 + tiny) / thickness.add (Scalar.op_Implicit tiny)
+        let slimness = (largest - radius).add(Scalar.op_Implicit 1.0) / largest
+        let inverse = if spatial.Length = 2 then slimness else slimness * slimness
 
         {
             Volume = torch.minimum (depth, largest) / largest * mask
-            Radius = share * mask
-            Line = inverse * skeleton
+            Radius = radius / largest * mask
+            Line = inverse * line * mask
         }
 
     /// What a line could reach: where the other side has no radius, the own one.
@@ -93,14 +84,13 @@ module CbDice =
         let sensitivity = share wanted.Line predicted.Volume wanted.Radius predicted.Radius
 
         (precision * sensitivity * Scalar.op_Implicit -2.0
-         / (precision + sensitivity).clamp_min (Scalar.op_Implicit 1e-8))
-            .mean ()
+         / (precision + sensitivity).clamp_min(Scalar.op_Implicit 1e-8))
+            .mean()
 
     /// cbDice of logits (B, C, spatial...) of planes and volumes against classes (the softmax of background and the
     /// largest other logit) or regions (the sigmoid of each alone, and their mean): minus the harmonic mean of both shares,
     /// smaller is better, computed in float32 for half precision. Voxels that do not count (target.Valid) are background
-    /// on both sides. A skeleton voxel of the prediction outside its hard mask has no weight (in the authors' code it
-    /// weighs ten million times the others). Distances, in voxels, are made in each call, on the CPU.
+    /// on both sides. Distances, in voxels, are made in each call, on the CPU.
     /// Throws ArgumentException for options out of range, shapes, ids and channels that do not fit, other than two or three
     /// spatial axes, and logits of which NaN or infinity makes the loss NaN.
     let loss (options: CbDiceOptions) (logits: Tensor) (target: Target) : Tensor =
@@ -121,7 +111,8 @@ module CbDice =
                     let foreground =
                         scores.narrow(1L, 1L, scores.shape[1] - 1L).amax([| 1L |], keepdim = true)
 
-                    (foreground - scores.narrow (1L, 0L, 1L)).sigmoid (), (ids.ne (Scalar.op_Implicit 0)).``to`` scores.dtype
+                    (foreground - scores.narrow (1L, 0L, 1L)).sigmoid(),
+                    (ids.ne (Scalar.op_Implicit 0)).``to`` scores.dtype
                 | Regions _ -> scores.sigmoid (), Target.truthChannels scores target
 
             let result = compare options (counted prediction) (counted truth)

@@ -57,13 +57,18 @@ module CentrelineCrossEntropy =
 
             let wanted = skeleton (Target.truthChannels scores target)
             let predicted = skeleton (Target.probabilities logits target)
-            let total = (counted (each scores target) * (wanted + predicted)).sum ()
+            let total = (counted (each scores target) * (wanted + predicted)).sum()
 
-            let number =
+            let channels = float wanted.shape[1]
+
+            let result =
                 match valid with
-                | None -> total.new_tensor (float (logits.numel () / logits.shape[1]))
-                | Some valid -> valid.sum().clamp_min(Scalar.op_Implicit 1.0)
+                | None ->
+                    total
+                    / Scalar.op_Implicit (channels * float (logits.numel () / logits.shape[1]))
+                | Some valid ->
+                    total
+                    / (valid.sum().clamp_min(Scalar.op_Implicit 1.0) * Scalar.op_Implicit channels)
 
-            let result = total / (number * Scalar.op_Implicit (float wanted.shape[1]))
             Target.requireFinite logits result
             result)

@@ -14,15 +14,14 @@ module internal ChannelMaps =
         let shape = channels.shape
 
         if shape.Length <> 4 && shape.Length <> 5 then
-            invalidArg
-                "logits"
-                $"Distances are of 2 or 3 spatial axes; the shape is %s{Tensors.shapeText shape}."
+            invalidArg "logits" $"Distances are of 2 or 3 spatial axes; the shape is %s{Tensors.shapeText shape}."
 
-        let extent = shape |> Array.skip 2 |> Array.map int |> List.ofArray |> Extent.ofShape
+        let extent =
+            shape |> Array.skip 2 |> Array.map int |> List.ofArray |> Extent.ofShape
 
         let bits =
             Tensors.measured (fun () ->
-                Tensors.toArray<byte>((channels.detach().ne (Scalar.op_Implicit 0)).``to`` torch.uint8))
+                Tensors.toArray<byte>((channels.detach().ne(Scalar.op_Implicit 0)).``to`` torch.uint8))
 
         let maps = Array.zeroCreate<float> bits.Length
 

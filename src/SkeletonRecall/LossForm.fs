@@ -34,8 +34,12 @@ module internal LossForm =
         form
             "ce"
             [
-                OptionRule.number "label-smoothing" 0.0 1.0 _.LabelSmoothing (fun value (_: CrossEntropyOptions) ->
-                    { LabelSmoothing = value })
+                OptionRule.number
+                    "label-smoothing"
+                    0.0
+                    1.0
+                    (fun (options: CrossEntropyOptions) -> options.LabelSmoothing)
+                    (fun value (_: CrossEntropyOptions) -> ({ LabelSmoothing = value }: CrossEntropyOptions))
             ]
             CrossEntropy.standard
             Component.CrossEntropy
@@ -131,8 +135,8 @@ module internal LossForm =
             TopKCrossEntropy.standard
             Component.TopK
             (function
-            | Component.TopK options -> Some options
-            | _ -> None)
+             | Component.TopK options -> Some options
+             | _ -> None)
 
     let private clDice: LossForm =
         form
@@ -150,8 +154,8 @@ module internal LossForm =
             SoftClDice.standard
             Component.ClDice
             (function
-            | Component.ClDice options -> Some options
-            | _ -> None)
+             | Component.ClDice options -> Some options
+             | _ -> None)
 
     let private clCe: LossForm =
         form
@@ -163,8 +167,8 @@ module internal LossForm =
             CentrelineCrossEntropy.standard
             Component.ClCe
             (function
-            | Component.ClCe options -> Some options
-            | _ -> None)
+             | Component.ClCe options -> Some options
+             | _ -> None)
 
     let private cbDice: LossForm =
         form
@@ -178,8 +182,8 @@ module internal LossForm =
             CbDice.standard
             Component.CbDice
             (function
-            | Component.CbDice options -> Some options
-            | _ -> None)
+             | Component.CbDice options -> Some options
+             | _ -> None)
 
     let private boundary: LossForm =
         form "boundary" [] () (fun () -> Component.Boundary) (function
@@ -197,8 +201,8 @@ module internal LossForm =
             PrecisionGuard.standard
             Component.PrecisionGuard
             (function
-            | Component.PrecisionGuard options -> Some options
-            | _ -> None)
+             | Component.PrecisionGuard options -> Some options
+             | _ -> None)
 
     /// All of them.
     let all: LossForm list =

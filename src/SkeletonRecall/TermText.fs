@@ -36,8 +36,7 @@ module internal TermText =
     let private scnpName = "scnp"
 
     /// The names of the losses.
-    let names: string list =
-        scnpName :: (LossForm.all |> List.map _.Name) |> List.sort
+    let names: string list = scnpName :: (LossForm.all |> List.map _.Name) |> List.sort
 
     let private tubeRules: OptionRule<TubeOptions> list =
         [

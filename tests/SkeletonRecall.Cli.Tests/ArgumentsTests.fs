@@ -67,6 +67,35 @@ let tests =
                 Expect.equal request.Train.Objective Objective.skeletonRecall "objective"
             }
 
+            test "trainer names and presets mean objectives" {
+                let objective (arguments: string list) =
+                    Objective.print (trained ([ "1"; "2d"; "0" ] @ arguments)).Train.Objective
+
+                for name, text in
+                    [
+                        "nnUNetTrainer", "dice + ce"
+                        "nnUNetTrainerNoMirroring", "dice + ce"
+                        "nnUNetTrainer_5epochs", "dice + ce"
+                        "nnUNetTrainerSkeletonRecallDS", "dice + ce + 1.0*skeleton-recall on all-heads"
+                        "nnUNetTrainerCELoss_5epochs", "ce"
+                        "nnUNetTrainerDiceLoss", "dice"
+                        "nnUNetTrainerDiceCELoss_noSmooth_5epochs", "dice(smooth=0) + ce"
+                        "nnUNetTrainerDiceTopK10Loss", "dice + topk"
+                        "nnUNetTrainerTopkLoss", "1.0*topk"
+                        "nnUNetTrainerSCNPLoss", "scnp(dice + ce)"
+                        "nnUNetTrainer_CE_DC_CBDC_NoMirroring", "dice + 2.0*ce + cbdice"
+                    ] do
+                    Expect.equal (objective [ "-tr"; name ]) text name
+
+                Expect.equal (objective [ "--loss"; "clce" ]) "dice + clce" "a preset"
+                Expect.isFalse (trained [ "1"; "2d"; "0"; "-tr"; "nnUNetTrainerNoMirroring" ]).Train.Mirror "mirroring"
+
+                Expect.equal
+                    (objective [ "--loss"; "scnp-skeleton-recall"; "--recall-weight"; "0.5" ])
+                    "dice + ce + 0.5*skeleton-recall + scnp(dice + ce + 0.5*skeleton-recall)"
+                    "flags edit a preset"
+            }
+
             test "defaults are nnU-Net's" {
                 let request = trained [ "Dataset007_X"; "2d"; "all" ]
                 Expect.equal request.Train TrainOptions.standard "options"

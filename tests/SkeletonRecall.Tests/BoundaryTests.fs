@@ -5,11 +5,15 @@ open Expecto
 open SkeletonRecall
 
 let private labels: int16[] = [| 0s; 0s; 1s; 1s; 1s; 0s |]
-let private row (values: int16[]) : Target = Target.ofClasses (Tensors.ofInt16 [ 1L; 1L; 1L; int64 values.Length ] values)
+
+let private row (values: int16[]) : Target =
+    Target.ofClasses (Tensors.ofInt16 [ 1L; 1L; 1L; int64 values.Length ] values)
 
 /// Probability 3/4 of foreground everywhere.
 let private threeQuarters (count: int) : Tensor =
-    Tensors.ofDoubles [ 1L; 2L; 1L; int64 count ] (Array.init (2 * count) (fun at -> if at < count then 0.0 else log 3.0))
+    Tensors.ofDoubles
+        [ 1L; 2L; 1L; int64 count ]
+        (Array.init (2 * count) (fun at -> if at < count then 0.0 else log 3.0))
 
 [<Tests>]
 let tests =
@@ -18,7 +22,8 @@ let tests =
         [
             testCase "signed distances of a row by hand" (fun () ->
                 let mask =
-                    Volume.create (Extent.plane 1 6) labels |> Mask.ofVolume (fun label -> label = 1s)
+                    Volume.create (Extent.plane 1 6) labels
+                    |> Mask.ofVolume (fun label -> label = 1s)
 
                 Expect.equal (Boundary.signed mask) [| 2.0; 1.0; 0.0; -1.0; 0.0; 1.0 |] "distances")
 

@@ -47,14 +47,18 @@ let tests =
             testCase "by hand: a line of one pixel, half of it found" (fun () ->
                 use _scope = Tensors.scope ()
                 // Radii and distances are 1: all that is predicted is right, and half of the line is found.
-                let found (half: bool) (at: int) = at / 8 = 2 && at % 8 >= 2 && (not half || at % 8 < 5)
+                let found (half: bool) (at: int) =
+                    at / 8 = 2 && at % 8 >= 2 && (not half || at % 8 < 5)
 
                 let labels = Array.init 40 (fun at -> if at / 8 = 2 && at % 8 >= 2 then 1s else 0s)
                 let target = Target.ofClasses (Tensors.ofInt16 [ 1L; 1L; 5L; 8L ] labels)
 
                 let value (half: bool) =
                     let logits =
-                        Array.init 80 (fun at -> if at < 40 then 0.0 elif found half (at - 40) then 60.0 else -60.0)
+                        Array.init 80 (fun at ->
+                            if at < 40 then 0.0
+                            elif found half (at - 40) then 60.0
+                            else -60.0)
 
                     Tensors.item (
                         cbDice { Iterations = 1; Smooth = 0.0 } (Tensors.ofDoubles [ 1L; 2L; 5L; 8L ] logits) target

@@ -16,7 +16,10 @@ let tests =
                     Tensors.ofBytes [ 2L; 2L; 1L; 3L ] [| 1uy; 0uy; 0uy; 0uy; 1uy; 0uy; 0uy; 0uy; 0uy; 1uy; 1uy; 1uy |]
 
                 let like = torch.zeros ([| 2L; 2L; 1L; 3L |], dtype = torch.float32)
-                let count (mask: Mask) = Array.create mask.Extent.Count (float (Mask.count mask))
+
+                let count (mask: Mask) =
+                    Array.create mask.Extent.Count (float (Mask.count mask))
+
                 let maps = ChannelMaps.map count like channels
                 Expect.equal maps.dtype torch.float32 "type"
 

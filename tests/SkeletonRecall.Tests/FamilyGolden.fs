@@ -1,6 +1,7 @@
 namespace SkeletonRecall.Tests
 
 open System.Text.Json
+open Expecto
 open SkeletonRecall
 
 /// Numbers that the public code of other losses gave for the samples of LossSamples; see golden/README.md.
@@ -32,8 +33,7 @@ module FamilyGolden =
         let voxels = 12 * 14
 
         let labels =
-            Array.init (2 * voxels) (fun at ->
-                int16 (label (at / voxels) (at % voxels / 14) (at % 14)))
+            Array.init (2 * voxels) (fun at -> int16 (label (at / voxels) (at % voxels / 14) (at % 14)))
 
         let logits =
             Array.init (6 * voxels) (fun at ->
@@ -50,6 +50,6 @@ module FamilyGolden =
         match values name with
         | [ wanted; slope ] ->
             let close = { absolute = 0.0; relative = tolerance }
-            Expecto.Expect.floatClose close value wanted $"%s{name}: value"
-            Expecto.Expect.floatClose close (Array.sumBy abs gradient) slope $"%s{name}: gradient"
-        | other -> Expecto.Tests.failtest $"%s{name} holds %d{other.Length} numbers"
+            Expect.floatClose close value wanted $"%s{name}: value"
+            Expect.floatClose close (Array.sumBy abs gradient) slope $"%s{name}: gradient"
+        | other -> failtest $"%s{name} holds %d{other.Length} numbers"

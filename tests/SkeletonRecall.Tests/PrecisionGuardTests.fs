@@ -4,11 +4,14 @@ open TorchSharp
 open Expecto
 open SkeletonRecall
 
-let private row (values: int16[]) : Target = Target.ofClasses (Tensors.ofInt16 [ 1L; 1L; 1L; int64 values.Length ] values)
+let private row (values: int16[]) : Target =
+    Target.ofClasses (Tensors.ofInt16 [ 1L; 1L; 1L; int64 values.Length ] values)
 
 /// Probability 3/4 of foreground everywhere.
 let private threeQuarters (count: int) : Tensor =
-    Tensors.ofDoubles [ 1L; 2L; 1L; int64 count ] (Array.init (2 * count) (fun at -> if at < count then 0.0 else log 3.0))
+    Tensors.ofDoubles
+        [ 1L; 2L; 1L; int64 count ]
+        (Array.init (2 * count) (fun at -> if at < count then 0.0 else log 3.0))
 
 let private value (margin: float) (target: Target) : float =
     Tensors.item (PrecisionGuard.loss { Margin = margin; Smooth = 0.0 } (threeQuarters 6) target)
@@ -45,8 +48,14 @@ let tests =
 
                 for options, part in
                     [
-                        { PrecisionGuard.standard with Margin = -1.0 }, "Margin"
-                        { PrecisionGuard.standard with Smooth = nan }, "Smooth"
+                        { PrecisionGuard.standard with
+                            Margin = -1.0
+                        },
+                        "Margin"
+                        { PrecisionGuard.standard with
+                            Smooth = nan
+                        },
+                        "Smooth"
                     ] do
                     LossSamples.throwsNaming "options" [ part ] (fun () ->
                         PrecisionGuard.loss options (LossSamples.logits ()) (LossSamples.target ())))
