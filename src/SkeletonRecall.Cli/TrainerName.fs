@@ -25,7 +25,7 @@ module TrainerName =
         [
             "", "nnunet"
             "SkeletonRecall", "skeleton-recall"
-            "SkeletonRecallDS", "skeleton-recall on all-heads"
+            "SkeletonRecallDS", "skeleton-recall on all-heads-nearest"
             "CELoss", "ce"
             "DiceLoss", "dice"
             "DiceCELoss_noSmooth", "dice(smooth=0) + ce"

@@ -147,7 +147,12 @@ module Objective =
                     Some objective.Tube
                 else
                     None
-            SkeletonOnAllHeads = (objective.Supervision = AllHeads)
+            SkeletonOnAllHeads =
+                match objective.Supervision with
+                | AllHeads
+                | AllHeadsNearest -> true
+                | RecallAtFull
+                | FullResolution -> false
         }
 
     /// The objective as it counts in an epoch, the first of which is 0: weights by their schedules, and no schedules left.

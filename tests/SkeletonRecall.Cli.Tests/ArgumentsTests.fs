@@ -76,7 +76,7 @@ let tests =
                         "nnUNetTrainer", "dice + ce"
                         "nnUNetTrainerNoMirroring", "dice + ce"
                         "nnUNetTrainer_5epochs", "dice + ce"
-                        "nnUNetTrainerSkeletonRecallDS", "dice + ce + 1.0*skeleton-recall on all-heads"
+                        "nnUNetTrainerSkeletonRecallDS", "dice + ce + 1.0*skeleton-recall on all-heads-nearest"
                         "nnUNetTrainerCELoss_5epochs", "ce"
                         "nnUNetTrainerDiceLoss", "dice"
                         "nnUNetTrainerDiceCELoss_noSmooth_5epochs", "dice(smooth=0) + ce"
