@@ -1,10 +1,23 @@
 namespace SkeletonRecall.CSharp;
 
+/// <summary>What the tubes of training are grown from.</summary>
+public enum SkeletonSource
+{
+    /// <summary>The skeleton of each patch, made after augmentation.</summary>
+    Patch,
+
+    /// <summary>The skeleton of the whole case, made once, moved with each patch and painted there.</summary>
+    Cached,
+}
+
 /// <summary>How a run trains; the defaults are nnU-Net's with the Skeleton Recall objective.</summary>
 public sealed record TrainOptions
 {
     /// <summary>What is made small; <c>dice + ce + 1.0*skeleton-recall</c> by default.</summary>
     public Objective Objective { get; init; } = Objective.SkeletonRecall;
+
+    /// <summary>What tubes are grown from; the skeleton of each patch by default, as upstream does.</summary>
+    public SkeletonSource Skeletons { get; init; } = SkeletonSource.Patch;
 
     /// <summary>Epochs of the whole run, 1000 by default; the learning rate falls to 0 over them.</summary>
     public int Epochs { get; init; } = 1000;
@@ -45,6 +58,9 @@ public sealed record TrainOptions
     internal Pipeline.TrainOptions ToCore() =>
         new(
             Objective.Core,
+            Skeletons is SkeletonSource.Cached
+                ? Pipeline.SkeletonSource.Cached
+                : Pipeline.SkeletonSource.Patch,
             Epochs,
             Iterations,
             ValidationIterations,
@@ -63,6 +79,7 @@ public sealed record TrainOptions
         new()
         {
             Objective = new(core.Objective),
+            Skeletons = core.Skeletons.IsCached ? SkeletonSource.Cached : SkeletonSource.Patch,
             Epochs = core.Epochs,
             Iterations = core.Iterations,
             ValidationIterations = core.ValidationIterations,

@@ -87,6 +87,16 @@ module Train =
         | Some "none" -> Ok false
         | Some other -> wrong "--mirror" $"'%s{other}'" "all or none"
 
+    let private skeletons (text: string option) (objective: Objective) : Result<SkeletonSource, Problem> =
+        match text with
+        | None -> Ok TrainOptions.standard.Skeletons
+        | Some name when not (Objective.needsSkeleton objective) ->
+            wrong "--skeletons" $"'%s{name}'" "an objective with skeleton-recall; this one has no such term"
+        | Some name ->
+            match SkeletonSource.tryParse name with
+            | Some source -> Ok source
+            | None -> wrong "--skeletons" $"'%s{name}'" "patch or cached"
+
     let private checkRange (name: string) (least: int) (value: int option) : Result<unit, Problem> =
         match value with
         | Some value when value < least -> wrong name (string value) $"%d{least} or more"
@@ -123,6 +133,9 @@ module Train =
                         (arguments.TryGetResult TrainArguments.Tube_Radius)
                         supervision
                         objective
+
+                let! skeletons =
+                    skeletons (arguments.TryGetResult TrainArguments.Skeletons) objective
 
                 let mirrored = decoded |> Option.map _.Mirror |> Option.defaultValue true
                 let! mirrored = mirror (arguments.TryGetResult TrainArguments.Mirror) mirrored
@@ -165,6 +178,7 @@ module Train =
                             Train =
                                 { standard with
                                     Objective = objective
+                                    Skeletons = skeletons
                                     Epochs = arguments.GetResult(TrainArguments.Epochs, epochs)
                                     Iterations = arguments.GetResult(TrainArguments.Iterations, standard.Iterations)
                                     ValidationIterations =

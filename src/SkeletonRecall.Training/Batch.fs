@@ -191,8 +191,9 @@ module Batch =
 
     let private concat (parts: 'T[] list) : 'T[] = Array.concat parts
 
-    /// Puts augmented patches together and makes their targets. Skeletons are made here, from each augmented patch at full
-    /// resolution; coarser heads take labels and validity from the nearest voxel, and tubes as the options say. Throws ArgumentException for no
+    /// Puts augmented patches together and makes their targets. Tubes are made here, at full resolution, from the labels of
+    /// each augmented patch or, where the patch has it, from the skeleton of its case; coarser heads take labels and
+    /// validity from the nearest voxel, and tubes as the options say. Throws ArgumentException for no
     /// patches, patches that differ in size or channels, and no heads.
     let create (options: BatchOptions) (patches: Patch list) : Batch =
         let first =
@@ -220,9 +221,14 @@ module Batch =
                 | None -> patch.Labels
                 | Some _ -> patch.Labels |> Volume.map (fun label -> if ignored label then 0s else label))
 
+        let tube (options: TubeOptions) (patch: Patch) (labels: LabelMap) : int16[] =
+            match patch.Skeleton with
+            | None -> (Tube.ofLabels options labels).Data
+            | Some skeleton -> (PatchSkeleton.tube options labels skeleton).Data
+
         let skeleton =
             options.Tube
-            |> Option.map (fun tube -> labels |> List.map (fun map -> (Tube.ofLabels tube map).Data) |> concat)
+            |> Option.map (fun options -> List.map2 (tube options) patches labels |> concat)
 
         let valid =
             options.Ignore

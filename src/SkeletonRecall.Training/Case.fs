@@ -89,6 +89,8 @@ type Case =
         Id: CaseId
         Image: Image
         Labels: LabelMap option
+        /// The skeleton of its label map, where training is to take tubes from it.
+        Skeleton: CaseSkeleton option
     }
 
 /// Making cases.
@@ -104,4 +106,25 @@ module Case =
             Id = id
             Image = image
             Labels = labels
+            Skeleton = None
         }
+
+    /// The case with the skeleton of its label map. Throws ArgumentException when they differ in size.
+    let withSkeleton (skeleton: CaseSkeleton) (case: Case) : Case =
+        Extent.requireEqual (nameof skeleton) case.Image.Extent skeleton.Extent
+
+        { case with Skeleton = Some skeleton }
+
+    /// The case with the skeleton of its label map, made as `CaseSkeleton.ofLabels` says, for patches of the given number
+    /// of axes: slice by slice where these are planes of a volume. `ignore` is the data set's ignore label, which counts as
+    /// background. The case as it is where it has a skeleton or no labels.
+    let skeletonize (options: TubeOptions) (ignore: int option) (patchAxes: int) (case: Case) : Case =
+        match case.Skeleton, case.Labels with
+        | None, Some labels ->
+            let known =
+                match ignore with
+                | None -> labels
+                | Some ignored -> labels |> Volume.map (fun label -> if int label = ignored then 0s else label)
+
+            withSkeleton (CaseSkeleton.ofLabels options (patchAxes < labels.Extent.Rank) known) case
+        | _ -> case

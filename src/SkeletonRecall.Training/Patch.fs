@@ -5,7 +5,13 @@ open SkeletonRecall
 
 /// A piece of a case: image and labels on one grid. Labels are -1 where the piece reaches beyond the case
 /// (the image is 0 there), until augmentation ends by turning them into background.
-type Patch = { Image: Image; Labels: LabelMap }
+type Patch =
+    {
+        Image: Image
+        Labels: LabelMap
+        /// The skeleton of the whole case as far as the patch shows it; None where the tube is to be made of the labels.
+        Skeleton: PatchSkeleton option
+    }
 
 /// Making patches and cutting smaller ones out of them.
 [<RequireQualifiedAccess>]
@@ -18,7 +24,12 @@ module Patch =
     /// A patch; throws ArgumentException when image and labels differ in size.
     let create (image: Image) (labels: LabelMap) : Patch =
         Extent.requireEqual (nameof labels) image.Extent labels.Extent
-        { Image = image; Labels = labels }
+
+        {
+            Image = image
+            Labels = labels
+            Skeleton = None
+        }
 
     /// Copies the box of extent `target` whose first corner is (slice, row, column) of `source`; what lies outside
     /// `source` keeps the value that `result` was filled with.
@@ -79,6 +90,7 @@ module Patch =
                     Data = data
                 }
             Labels = Volume.create size cutLabels |> Volume.withSpacing spacing
+            Skeleton = None
         }
 
     /// The middle of a patch: starts at floor(length / 2) - floor(size / 2) on each axis, as nnU-Net crops.
@@ -89,4 +101,14 @@ module Patch =
             let origin =
                 List.map2 (fun length wanted -> length / 2 - wanted / 2) patch.Image.Extent.Shape size.Shape
 
-            cut size origin patch.Image patch.Labels
+            let middle (first: int) (length: int) (wanted: int) : float32 =
+                float32 first + float32 (wanted - length) / 2.0f
+
+            let offset =
+                match List.map3 middle origin patch.Image.Extent.Shape size.Shape with
+                | [ row; column ] -> struct (0.0f, row, column)
+                | moved -> struct (moved[0], moved[1], moved[2])
+
+            { cut size origin patch.Image patch.Labels with
+                Skeleton = patch.Skeleton |> Option.map (PatchSkeleton.shift offset)
+            }

@@ -88,6 +88,36 @@ module Pipeline =
             return List.map fst read
         }
 
+    // Skeletons of whole cases, from their files where they have been made before.
+    let private withSkeletons
+        (request: TrainRequest)
+        (dataset: Dataset)
+        (configuration: Configuration)
+        (note: string -> unit)
+        (cases: Case list)
+        : Result<Case list, Problem> =
+        let objective = request.Train.Objective
+
+        if
+            request.Train.Skeletons = SkeletonSource.Cached
+            && Objective.needsSkeleton objective
+        then
+            let folder =
+                Store.file (Store.preprocessedFolder request.Roots dataset.Name) "skeletons"
+
+            note $"skeletons of whole cases, kept in %s{folder}"
+
+            cases
+            |> Problem.traverse (fun case ->
+                SkeletonStore.attach
+                    (fun key -> Store.labelFile folder $".%s{key}.safetensors" case.Id)
+                    objective.Tube
+                    dataset.Ignore
+                    configuration.PatchSize.Length
+                    case)
+        else
+            Ok cases
+
     /// Trains a fold and returns its folder, in which checkpoint_final.safetensors lies. `report` hears of each step and
     /// epoch. A cancelled run leaves checkpoint_latest.safetensors, from which `Continue` goes on.
     let train
@@ -112,6 +142,8 @@ module Pipeline =
                 }
 
             let! configuration = configurationNamed request.Configuration plans
+
+            let! cases = withSkeletons request dataset configuration note cases
 
             let target =
                 Store.foldFolder

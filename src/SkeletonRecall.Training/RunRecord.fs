@@ -22,6 +22,7 @@ module RunRecord =
     let private writeOptions (json: Utf8JsonWriter) (options: TrainOptions) : unit =
         json.WriteStartObject "options"
         json.WriteString("objective", Objective.print options.Objective)
+        json.WriteString("skeletons", SkeletonSource.print options.Skeletons)
         json.WriteNumber("epochs", options.Epochs)
         json.WriteNumber("iterations", options.Iterations)
         json.WriteNumber("validation_iterations", options.ValidationIterations)
@@ -133,8 +134,20 @@ module RunRecord =
             | Ok objective -> objective
             | Error reason -> wrong reason
 
+        // Records of earlier versions lack it.
+        let skeletons =
+            match json.TryGetProperty "skeletons" with
+            | true, _ ->
+                let name = text "skeletons" json
+
+                match SkeletonSource.tryParse name with
+                | Some source -> source
+                | None -> wrong $"\"skeletons\" should be patch or cached; got %s{name}"
+            | _ -> SkeletonSource.Patch
+
         {
             Objective = objective
+            Skeletons = skeletons
             Epochs = integer "epochs" json
             Iterations = integer "iterations" json
             ValidationIterations = integer "validation_iterations" json

@@ -100,7 +100,8 @@ module Sampler =
     /// then one of its positions, and the patch is centred there (where the lowest corner allows; it may reach far
     /// beyond the end, as in nnU-Net). Without foreground a forced patch is a random one; with an ignore label a random
     /// patch is centred on an annotated position. `final` is the size that augmentation leaves. Sizes hold one entry
-    /// per axis; two entries on a volume mean one slice. Throws ArgumentException when sizes do not fit each other or the case.
+    /// per axis; two entries on a volume mean one slice. The patch shows the case's skeleton where the case has one.
+    /// Throws ArgumentException when sizes do not fit each other or the case.
     let cut (initial: int list) (final: int list) (forcedForeground: bool) (rng: Rng) (prepared: Prepared) : Patch =
         let image = prepared.Case.Image
         let extent = image.Extent
@@ -142,4 +143,6 @@ module Sampler =
                 | Some positions when positions.Length > 0 -> around (pick rng positions)
                 | _ -> random ()
 
-        Patch.cut size origin image prepared.Labels
+        { Patch.cut size origin image prepared.Labels with
+            Skeleton = prepared.Case.Skeleton |> Option.map (CaseSkeleton.cut size origin)
+        }

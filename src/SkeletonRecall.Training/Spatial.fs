@@ -138,6 +138,24 @@ module Spatial =
 
             best
 
+    /// The map that undoes another one.
+    let private inverse (m: float[]) : float[] =
+        let minor (a: int) (b: int) (c: int) (d: int) : float = m[a] * m[b] - m[c] * m[d]
+        let determinant = m[0] * minor 4 8 5 7 - m[1] * minor 3 8 5 6 + m[2] * minor 3 7 4 6
+
+        [|
+            minor 4 8 5 7
+            minor 2 7 1 8
+            minor 1 5 2 4
+            minor 5 6 3 8
+            minor 0 8 2 6
+            minor 2 3 0 5
+            minor 3 7 4 6
+            minor 1 6 0 7
+            minor 0 4 1 3
+        |]
+        |> Array.map (fun entry -> entry / determinant)
+
     /// One row of the result: the source positions start at (z, y, x) and advance by the step.
     let private sampleRow
         (patch: Patch)
@@ -176,7 +194,8 @@ module Spatial =
                 labels[position] <- vote patch.Labels.Data source z0 y0 x0 wz wy wx voteLabels voteWeights
 
     /// The patch seen through a transform: a result of `size` around the centre. Images are interpolated linearly and are 0
-    /// beyond the patch; each voxel's label is the one with the largest linear weight, -1 beyond the patch.
+    /// beyond the patch; each voxel's label is the one with the largest linear weight, -1 beyond the patch. The skeleton
+    /// of the case moves along.
     let resample (size: Extent) (Transform entries: Transform) (patch: Patch) : Patch =
         let source = patch.Image.Extent
 
@@ -218,6 +237,7 @@ module Spatial =
                     Data = image
                 }
             Labels = Volume.create size labels |> Volume.withSpacing patch.Labels.Spacing
+            Skeleton = patch.Skeleton |> Option.map (PatchSkeleton.map (inverse entries))
         }
 
     let private mirrorInto (extent: Extent) (flips: bool[]) (source: 'T[]) (offset: int) (result: 'T[]) : unit =
@@ -254,4 +274,5 @@ module Spatial =
             {
                 Image = { patch.Image with Data = image }
                 Labels = Volume.create extent labels |> Volume.withSpacing patch.Labels.Spacing
+                Skeleton = patch.Skeleton |> Option.map (PatchSkeleton.mirror flips)
             }

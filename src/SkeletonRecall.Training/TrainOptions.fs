@@ -8,6 +8,8 @@ type TrainOptions =
     {
         /// What is made small.
         Objective: Objective
+        /// What tubes are grown from.
+        Skeletons: SkeletonSource
         /// Epochs of the whole run; the learning rate falls to 0 over them.
         Epochs: int
         /// Training iterations per epoch; an epoch is no pass over the data.
@@ -40,10 +42,11 @@ module TrainOptions =
 
     /// nnU-Net's values with the Skeleton Recall objective: 1000 epochs of 250 iterations and 50 validation iterations,
     /// learning rate 0.01, momentum 0.99, weight decay 3e-5, gradients no longer than 12, oversampling 0.33, mirroring,
-    /// a checkpoint every 50 epochs; seed 0 and 1 worker.
+    /// a checkpoint every 50 epochs; seed 0 and 1 worker; tubes from the skeleton of each patch.
     let standard: TrainOptions =
         {
             Objective = Objective.skeletonRecall
+            Skeletons = SkeletonSource.Patch
             Epochs = 1000
             Iterations = 250
             ValidationIterations = 50

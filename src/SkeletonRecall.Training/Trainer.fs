@@ -220,7 +220,24 @@ module Trainer =
             return checkpoint
         }
 
-    let private prepare (configuration: Configuration) (dataset: Dataset) (cases: Case list) : Prepared[] =
+    // With its skeleton where tubes are to come from it, and without where they are not.
+    let private withSource
+        (options: TrainOptions)
+        (configuration: Configuration)
+        (dataset: Dataset)
+        (case: Case)
+        : Case =
+        match options.Skeletons with
+        | SkeletonSource.Cached when Objective.needsSkeleton options.Objective ->
+            Case.skeletonize options.Objective.Tube dataset.Ignore configuration.PatchSize.Length case
+        | _ -> { case with Skeleton = None }
+
+    let private prepare
+        (options: TrainOptions)
+        (configuration: Configuration)
+        (dataset: Dataset)
+        (cases: Case list)
+        : Prepared[] =
         cases
         |> List.map (fun case ->
             if case.Image.Channels <> dataset.ChannelNames.Length then
@@ -231,6 +248,7 @@ module Trainer =
             { case with
                 Image = Normalize.image configuration.Normalization case.Image
             }
+            |> withSource options configuration dataset
             |> Sampler.prepare dataset.Ignore)
         |> List.toArray
 
@@ -341,7 +359,7 @@ module Trainer =
             use trainingBatches =
                 Loader.batches
                     (loader (position.Epoch * options.Iterations + position.Iteration))
-                    (prepare configuration dataset training
+                    (prepare options configuration dataset training
                      |> Loader.training augment options.Oversampling batch configuration)
                     (Seed.child 1 seed)
 
@@ -349,7 +367,7 @@ module Trainer =
                 if validation.IsEmpty || options.ValidationIterations = 0 then
                     None
                 else
-                    prepare configuration dataset validation
+                    prepare options configuration dataset validation
                     |> Loader.validation options.Oversampling batch configuration
                     |> Some
 

@@ -201,3 +201,42 @@ module Mask =
                     words[start + word] <- ~~~mask.Words[start + word] &&& Layout.voxelBits extent word
 
         Mask(extent, mask.Spacing, words)
+
+    /// The part of the mask in the box of the given extent whose first corner is `origin` (slowest axis first).
+    /// Throws ArgumentException when the ranks differ or the box reaches beyond the mask.
+    let crop (extent: Extent) (origin: int list) (mask: Mask) : Mask =
+        let whole = mask.Extent
+
+        if
+            extent.Rank <> whole.Rank
+            || origin.Length <> whole.Rank
+            || List.exists2 (fun at size -> at < 0 || at > size) origin whole.Shape
+            || List.exists2 (fun at size -> at > size) (List.map2 (+) origin extent.Shape) whole.Shape
+        then
+            invalidArg (nameof origin) $"A box of %O{extent} at %A{origin} does not lie in %O{whole}."
+
+        let slice, row, column =
+            match origin with
+            | [ row; column ] -> 0, row, column
+            | _ -> origin[0], origin[1], origin[2]
+
+        let words = Array.zeroCreate<uint64>(Layout.length extent)
+        let shift = column &&& 63
+
+        for z in 0 .. extent.Depth - 1 do
+            for y in 0 .. extent.Height - 1 do
+                let source = Layout.row whole (slice + z) (row + y) + (column >>> 6)
+                let target = Layout.row extent z y
+
+                for word in 0 .. Layout.stride extent - 1 do
+                    let low = mask.Words[source + word] >>> shift
+
+                    let bits =
+                        if shift = 0 then
+                            low
+                        else
+                            low ||| (mask.Words[source + word + 1] <<< (64 - shift))
+
+                    words[target + word] <- bits &&& Layout.voxelBits extent word
+
+        Mask(extent, mask.Spacing, words)

@@ -48,7 +48,7 @@ type SkeletonBranch =
         /// The straight distance of its first and last voxel in mm; 0 for a ring.
         Chord: float
         /// Distance to the background at each voxel in mm; empty where no distances were given.
-        Radii: float32[]
+        Radii: float[]
         /// The class that most of its own voxels have (of a branch without any, its end voxels), the smaller of equals;
         /// 0 where no labels were given.
         Class: int16
@@ -208,18 +208,18 @@ module SkeletonGraph =
         else
             branch.Length / branch.Chord
 
-    /// The same graph with radii: distances to the background in mm, as `Distance.transform` gives them of the mask
+    /// The same graph with radii: distances to the background in mm, as `Distance.toBackground` gives them of the mask
     /// that was thinned. Throws ArgumentException when the extents differ.
-    let withRadii (distances: Volume<float32>) (graph: SkeletonGraph) : SkeletonGraph =
+    let withRadii (distances: Volume<float>) (graph: SkeletonGraph) : SkeletonGraph =
         Extent.requireEqual (nameof distances) graph.Extent distances.Extent
-        let at (voxel: int) : float32 = distances.Data[voxel]
+        let at (voxel: int) : float = distances.Data[voxel]
 
         { graph with
             Nodes =
                 graph.Nodes
                 |> Array.map (fun node ->
                     { node with
-                        Radius = float (node.Voxels |> Array.map at |> Array.max)
+                        Radius = node.Voxels |> Array.map at |> Array.max
                     })
             Branches =
                 graph.Branches

@@ -107,6 +107,166 @@ let tests =
                     Expect.isFalse (File.Exists output) "nothing half-written")
             }
 
+            test "skeletonize --graph writes tables and JSON beside the output" {
+                Commands.inFolder (fun folder ->
+                    let input = Path.Combine(folder, "mask.npy")
+                    let output = Path.Combine(folder, "tube.npy")
+                    // A bar of three rows with a bar of two columns that stands on it.
+                    let labels =
+                        Volume.create
+                            (Extent.plane 30 40)
+                            (Array.init 1200 (fun at ->
+                                let row, column = at / 40, at % 40
+
+                                if row >= 20 && row <= 22 && column >= 2 && column <= 37 then
+                                    1s
+                                elif row >= 4 && row < 20 && column >= 18 && column <= 20 then
+                                    2s
+                                else
+                                    0s))
+
+                    Reader.writeLabels input labels |> Problem.orThrow
+
+                    let outcome =
+                        succeeded [ "skeletonize"; input; output; "--graph"; "--spacing"; "0.5x0.25" ]
+
+                    Expect.stringContains outcome.Output "3 branches" "summary"
+                    Expect.stringContains outcome.Output "1 junctions, 3 ends" "summary"
+
+                    use document =
+                        JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "tube.graph.json")))
+
+                    let branches = document.RootElement.GetProperty "branches"
+                    Expect.equal (branches.GetArrayLength()) 3 "branches"
+
+                    let wanted =
+                        labels
+                        |> Volume.withSpacing (Spacing.ofList [ 0.5; 0.25 ])
+                        |> TubeGraph.ofLabels Tube.standard
+
+                    Expect.equal
+                        (File.ReadAllText(Path.Combine(folder, "tube.branches.csv")))
+                        (GraphText.branches wanted)
+                        "branches"
+
+                    Expect.equal
+                        (File.ReadAllText(Path.Combine(folder, "tube.nodes.csv")))
+                        (GraphText.nodes wanted)
+                        "nodes"
+
+                    let tube, _ = Reader.mask output |> Problem.orThrow
+                    Expect.equal tube.Data (Tube.ofLabels Tube.standard labels).Data "the tube itself")
+            }
+
+            test "skeletonize makes what the options of tubes say" {
+                Commands.inFolder (fun folder ->
+                    let input = Path.Combine(folder, "mask.npy")
+                    let output = Path.Combine(folder, "tube.npy")
+
+                    let labels =
+                        Volume.create
+                            (Extent.plane 40 60)
+                            (Array.init 2400 (fun at ->
+                                let row, column = at / 60, at % 60
+
+                                if row >= 10 && row <= 14 then
+                                    (if column < 40 then 1s else 3s)
+                                elif row >= 15 && row <= 19 then
+                                    2s
+                                elif row >= 6 && row < 10 && column >= 20 && column <= 22 then
+                                    1s
+                                elif row >= 30 && row <= 31 && column >= 30 && column <= 31 then
+                                    1s
+                                else
+                                    0s))
+
+                    Reader.writeLabels input labels |> Problem.orThrow
+
+                    for flags, options in
+                        [
+                            [ "--per-class" ],
+                            { Tube.standard with
+                                SkeletonOf = SkeletonOf.EachClass
+                            }
+                            [ "--ignore"; "3" ], { Tube.standard with Ignore = Some 3s }
+                            [ "--guard" ], { Tube.standard with Guard = true }
+                            [ "--prune"; "4.5"; "--tube-radius"; "0" ],
+                            { Tube.standard with
+                                Prune = 4.5
+                                Radius = TubeRadius.Steps 0
+                            }
+                            [ "--tube-ball"; "2.5" ],
+                            { Tube.standard with
+                                Radius = TubeRadius.Ball 2.5
+                            }
+                            [ "--method"; "lee" ],
+                            { Tube.standard with
+                                Thinning = Some Thinning.Lee
+                            }
+                        ] do
+                        succeeded ([ "skeletonize"; input; output ] @ flags) |> ignore
+                        let tube, _ = Reader.mask output |> Problem.orThrow
+                        Expect.equal tube.Data (Tube.ofLabels options labels).Data $"%A{flags}"
+
+                    for flags, parts in
+                        [
+                            [ "--tube-radius"; "17" ], [ "--tube-radius"; "0 to 16" ]
+                            [ "--tube-ball"; "0" ], [ "--tube-ball"; "above 0" ]
+                            [ "--tube-ball"; "2"; "--tube-radius"; "2" ], [ "one of the two" ]
+                            [ "--ignore"; "0" ], [ "--ignore"; "1 to 32767" ]
+                            [ "--prune"; "-1" ], [ "--prune"; "0 mm or more" ]
+                            [ "--spacing"; "1x0" ], [ "--spacing"; "1x0" ]
+                            [ "--spacing"; "1x1x1" ], [ "--spacing"; "2"; "40 x 60" ]
+                        ] do
+                        failed ([ "skeletonize"; input; output ] @ flags) parts)
+            }
+
+            test "train --skeletons cached keeps the skeletons, and says so in the record" {
+                Commands.inFolder (fun root ->
+                    writeData root |> ignore
+
+                    let train =
+                        [ "train"; "1"; "2d"; "0"; "--root"; root; "--skeletons"; "cached" ] @ quick
+
+                    succeeded train |> ignore
+
+                    let kept () =
+                        Directory.GetFiles(Path.Combine(root, "preprocessed", "Dataset001_Toy", "skeletons"))
+                        |> Array.map (fun file -> file, File.GetLastWriteTimeUtc file)
+                        |> Array.sort
+
+                    let first = kept ()
+                    Expect.equal first.Length 5 "a file for each case"
+
+                    let record =
+                        Directory.GetFiles(root, "run.json", SearchOption.AllDirectories)
+                        |> Array.exactlyOne
+
+                    Expect.stringContains (File.ReadAllText record) "\"skeletons\": \"cached\"" "record"
+                    succeeded train |> ignore
+                    Expect.equal (kept ()) first "made once"
+
+                    failed
+                        ([ "train"; "1"; "2d"; "0"; "--root"; root; "--skeletons"; "case" ] @ quick)
+                        [ "--skeletons"; "patch or cached" ]
+
+                    failed
+                        ([
+                            "train"
+                            "1"
+                            "2d"
+                            "0"
+                            "--root"
+                            root
+                            "--skeletons"
+                            "cached"
+                            "--loss"
+                            "dice + ce"
+                         ]
+                         @ quick)
+                        [ "--skeletons"; "no such term" ])
+            }
+
             test "train, predict and evaluate go through a data set" {
                 Commands.inFolder (fun root ->
                     let data = writeData root

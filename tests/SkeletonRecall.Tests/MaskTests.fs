@@ -63,4 +63,43 @@ let tests =
                     Expect.throwsT<ArgumentException> (fun () -> combine left right |> ignore) "a plane and a volume"
 
                 Expect.isFalse (Mask.equal left right) "never equal"
+
+            Property.test "a crop holds the voxels of its box" (fun (AnyMask mask) (seed: int) ->
+                let random = Random seed
+                let origin = mask.Extent.Shape |> List.map random.Next
+
+                let sizes =
+                    List.map2 (fun at size -> random.Next(1, size - at + 1)) origin mask.Extent.Shape
+
+                let extent = Extent.ofShape sizes
+                let cropped = Mask.crop extent origin mask
+
+                let slice, row, column =
+                    (if origin.Length = 3 then origin[0] else 0), origin[origin.Length - 2], List.last origin
+
+                let wanted =
+                    Volume.create
+                        extent
+                        (Array.init extent.Count (fun at ->
+                            Mask.get
+                                mask
+                                (slice + at / extent.Width / extent.Height)
+                                (row + at / extent.Width % extent.Height)
+                                (column + at % extent.Width)))
+                    |> Mask.ofVolume id
+
+                Mask.equal cropped wanted && cropped.Spacing = mask.Spacing)
+
+            testCase "a crop lies inside"
+            <| fun () ->
+                for extent, origin in
+                    [
+                        Extent.plane 2 3, [ 0; 2 ]
+                        Extent.plane 2 2, [ -1; 0 ]
+                        Extent.plane 1 1, [ 0 ]
+                        Extent.space 1 1 1, [ 0; 0; 0 ]
+                    ] do
+                    Expect.throwsT<ArgumentException>
+                        (fun () -> Mask.crop extent origin (Mask.empty (Extent.plane 4 4)) |> ignore)
+                        $"%O{extent} at %A{origin}"
         ]

@@ -287,7 +287,7 @@ let tests =
             testCase "radii and classes"
             <| fun () ->
                 let mask = Generators.plane [ "#####"; "..#.."; "..#.." ]
-                let distances = Volume.create mask.Extent (Array.init 15 float32)
+                let distances = Volume.create mask.Extent (Array.init 15 float)
                 let labels = Array.create 15 1s
                 labels[2] <- 5s
                 labels[7] <- 3s
@@ -300,7 +300,7 @@ let tests =
                 let down =
                     graph.Branches |> Array.find (fun branch -> Array.contains 12 branch.Voxels)
 
-                Expect.equal (Array.sort down.Radii) [| 2.0f; 7.0f; 12.0f |] "radii"
+                Expect.equal (Array.sort down.Radii) [| 2.0; 7.0; 12.0 |] "radii"
                 Expect.equal down.Class 3s "of its own voxel"
 
                 let other =

@@ -147,6 +147,46 @@ let tests =
                 Expect.exists second (fun label -> label > 0s) "the last patch shows foreground"
             }
 
+            test "skeletons of whole cases change the tubes and no random number" {
+                let skeletonized =
+                    cases.Value
+                    |> Array.map (fun prepared ->
+                        { prepared with
+                            Case = Case.skeletonize Tube.standard None 2 prepared.Case
+                        })
+
+                let drawn (cases: Prepared[]) =
+                    let source = Loader.training Augment.options 0.33 batchOptions configuration cases
+                    List.init 8 (fun number -> Loader.draw source (Seed.ofInt number))
+
+                let patch, cached = drawn cases.Value, drawn skeletonized
+
+                let without (batch: Batch) =
+                    { batch with
+                        Heads = batch.Heads |> List.map (fun head -> { head with Skeleton = None })
+                    }
+
+                Expect.equal (List.map without cached) (List.map without patch) "images and labels"
+
+                let tubes (batches: Batch list) =
+                    batches
+                    |> List.map (fun batch -> Expect.wantSome batch.Heads.Head.Skeleton "tube")
+
+                Expect.notEqual (tubes cached) (tubes patch) "tubes"
+
+                for cached, patch in List.zip (tubes cached) (tubes patch) do
+                    let both =
+                        Array.map2 (fun left right -> if left > 0s && right > 0s then 2 else 0) cached patch
+
+                    let all =
+                        Array.map2
+                            (fun left right -> (if left > 0s then 1 else 0) + (if right > 0s then 1 else 0))
+                            cached
+                            patch
+
+                    Expect.isGreaterThan (float (Array.sum both) / float (Array.sum all)) 0.8 "Dice of the tubes"
+            }
+
             test "validation batches are cut at their final size, unchanged" {
                 let source = Loader.validation 0.33 batchOptions configuration cases.Value
                 Expect.equal source.InitialSize [ 32; 32 ] "initial size"

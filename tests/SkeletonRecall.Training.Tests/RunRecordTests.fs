@@ -29,6 +29,7 @@ let tests =
                         LearningRate = 1.0 / 3.0
                         Objective = Objective.nnunet |> Objective.withSupervision AllHeads
                         Seed = -4
+                        Skeletons = SkeletonSource.Cached
                     }
 
                 let back, reports =
@@ -56,6 +57,20 @@ let tests =
                     "kind"
 
                 Expect.stringContains (message (text.Replace("dice + ce", "dice + xe"))) "xe" "objective"
+
+                Expect.stringContains
+                    (message (text.Replace("\"skeletons\": \"patch\"", "\"skeletons\": \"case\"")))
+                    "patch or cached"
+                    "skeletons"
+            }
+
+            test "records from before there was a choice of skeletons have those of patches" {
+                let text =
+                    (RunRecord.print TrainOptions.standard history).Replace("    \"skeletons\": \"patch\",\n", "")
+
+                Expect.isFalse (text.Contains "skeletons") "an old record"
+                let options, _ = RunRecord.parse "run.json" text |> Problem.orThrow
+                Expect.equal options TrainOptions.standard "options"
             }
 
             test "the table has a heading and a line per epoch" {
