@@ -137,6 +137,13 @@ public sealed class Mask
         return new(guard ? Skeleton.thinGuarded(method, Core) : Skeleton.thinBy(method, Core));
     }
 
+    /// <summary>
+    /// The skeleton without its spurs: branches from a junction to an end that are shorter than a length in mm. Of a
+    /// fork's two tips the longer one stays as part of the main curve; topology stays as it is. The mask should be a skeleton.
+    /// </summary>
+    /// <exception cref="ArgumentException">The length is negative or NaN.</exception>
+    public Mask Prune(double shorterThan) => new(Skeleton.prune(shorterThan, Core));
+
     /// <summary>The number of components; by default of pixels that share a corner (8, or 26 in a volume).</summary>
     /// <exception cref="ArgumentException">The connectivity is not one of the mask's rank.</exception>
     public int CountComponents(Connectivity? connectivity = null) =>

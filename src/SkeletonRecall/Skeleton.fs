@@ -65,3 +65,10 @@ module Skeleton =
             invalidArg (nameof least) $"The length of a spur is 0 mm or more; got %g{least}."
 
         Spurs.prune least skeleton
+
+    /// The skeleton of a mask (see `thin`) as curves: ends and junctions, and the branches between them with length,
+    /// tortuosity and, from the mask's exact distance transform, radius. See `SkeletonGraph`, and `TubeGraph` for label maps.
+    let graph (mask: Mask) : SkeletonGraph =
+        thin mask
+        |> SkeletonGraph.ofMask
+        |> SkeletonGraph.withRadii (Distance.toBackground mask)

@@ -12,6 +12,7 @@ internal static class Program
                 [
                     MaskTests.All,
                     LabelMapTests.All,
+                    SkeletonGraphTests.All,
                     MeasuresTests.All,
                     DataTests.All,
                     SurfaceTests.All,

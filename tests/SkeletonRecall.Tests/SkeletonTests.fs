@@ -93,6 +93,22 @@ let tests =
                     (Generators.picture (Skeleton.thinGuarded Thinning.Lee (full [ 2; 2; 2 ])))
                     "..\n##\n\n..\n..\n"
                     "the picture of the documentation"
+            testCase "the graph of a bar: one branch, and how far from the outside it runs"
+            <| fun () ->
+                let bar =
+                    Generators.plane
+                        [
+                            "............"
+                            ".##########."
+                            ".##########."
+                            ".##########."
+                            "............"
+                        ]
+
+                let graph = Skeleton.graph bar
+                let branch = Array.exactlyOne graph.Branches
+                Expect.isTrue (Mask.equal (SkeletonGraph.toMask graph) (Skeleton.thin bar)) "skeleton"
+                Expect.equal (Array.max branch.Radii, SkeletonGraph.tortuosity branch) (2.0, 1.0) "radius, tortuosity"
 
             testCase "Zhang's method is for planes"
             <| fun () ->
