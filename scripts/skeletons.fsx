@@ -4,8 +4,8 @@
 //
 // Each label map (.png or .npy, planes or volumes; any value above 0 is foreground) is cut and augmented as in training,
 // with patches of PATCH voxels along each axis (fewer where the map is smaller), and each patch gets both tubes.
-// Printed: Dice of the two tubes over all patches, over those that were only cropped and mirrored, and over those that were
-// rotated and scaled; the share of skeleton recall's target that each mode has and the other lacks;
+// Printed: Dice of the two tubes over all patches, over those that were only cropped, those that were mirrored along all
+// axes as well, and those that were rotated and scaled; the share of skeleton recall's target that each mode has and the other lacks;
 // milliseconds per patch for the tube alone, and for all else that the mode adds.
 #load "init.fsx"
 
@@ -49,17 +49,20 @@ for file in files do
     let skeletonized = Case.skeletonize Tube.standard None labels.Extent.Rank case
     let once = clock.Elapsed.TotalMilliseconds
     let final = labels.Extent.Shape |> List.map (min patchSize)
-    // Half of the patches are turned and scaled, the others are cropped and mirrored alone.
+    // A third of the patches is cropped alone, a third cropped and mirrored, a third turned and scaled as well.
     let turning = { Augment.options with Rotation = 1.0; Scaling = 1.0 }
     let initial = Augment.initialSize turning final
     let prepared = Sampler.prepare None skeletonized
-    let still, turned, all = Sums(), Sums(), Sums()
+    let cropped, mirrored, turned, all = Sums(), Sums(), Sums(), Sums()
     let mutable patchTime, cachedTime, moveTime = 0.0, 0.0, 0.0
 
     for draw in 0 .. draws - 1 do
         let rng = Seed.rng (Seed.child draw (Seed.ofInt 1))
-        let isTurned = draw % 2 = 0
-        let options = if isTurned then turning else { Augment.still with Mirror = 0.5 }
+        let options, sums =
+            match draw % 3 with
+            | 0 -> Augment.still, cropped
+            | 1 -> { Augment.still with Mirror = 1.0 }, mirrored
+            | _ -> { turning with Mirror = 0.5 }, turned
 
         let ready =
             Sampler.cut initial final true rng prepared
@@ -89,17 +92,18 @@ for file in files do
                 cachedTime <- cachedTime + second
                 moveTime <- moveTime + third
                 add all ofPatch.Data ofCase.Data
-                add (if isTurned then turned else still) ofPatch.Data ofCase.Data
+                add sums ofPatch.Data ofCase.Data
 
     let share (part: int64) (whole: int64) = 100.0 * (1.0 - float part / float whole)
     printfn
-        "%s: %O, patch %A, skeleton made in %.0f ms; Dice %.4f (cropped %.4f, turned %.4f); only in patch mode %.2f %%, only in cached mode %.2f %%; ms per patch: patch %.2f, cached %.2f + %.2f"
+        "%s: %O, patch %A, skeleton made in %.0f ms; Dice %.4f (cropped %.4f, mirrored %.4f, turned %.4f); only in patch mode %.2f %%, only in cached mode %.2f %%; ms per patch: patch %.2f, cached %.2f + %.2f"
         (IO.Path.GetFileName file)
         labels.Extent
         final
         once
         all.Dice
-        still.Dice
+        cropped.Dice
+        mirrored.Dice
         turned.Dice
         (share all.Both all.Patch)
         (share all.Both all.Cached)
