@@ -58,9 +58,7 @@ public sealed record TrainOptions
     internal Pipeline.TrainOptions ToCore() =>
         new(
             Objective.Core,
-            Skeletons is SkeletonSource.Cached
-                ? Pipeline.SkeletonSource.Cached
-                : Pipeline.SkeletonSource.Patch,
+            Skeletons is SkeletonSource.Cached ? Pipeline.SkeletonSource.Cached : Pipeline.SkeletonSource.Patch,
             Epochs,
             Iterations,
             ValidationIterations,

@@ -155,49 +155,59 @@ module CaseSkeleton =
             | [ row; column ] -> 0, row, column
             | _ -> origin[0], origin[1], origin[2]
 
-        let near (low: int) (length: int) (margin: int) (at: int) : bool =
-            at >= low - margin && at < low + length + margin
-
         let width, height = extent.Width, extent.Height
         let beside = if skeleton.Slicewise then 0 else margin
-
-        let isNear (voxel: int) : bool =
-            near column size.Width margin (voxel % width)
-            && near row size.Height margin (voxel / width % height)
-            && near slice size.Depth beside (voxel / width / height)
-
-        let coordinates = ResizeArray<float32>()
-        let classes = ResizeArray<int16>()
+        let most = skeleton.Strands |> Array.sumBy (fun strand -> strand.Voxels.Length)
+        let coordinates = Array.zeroCreate<float32>(6 * most)
+        let classes = Array.zeroCreate<int16> most
+        let mutable count = 0
         let middle (length: int) : float32 = float32 (length - 1) / 2.0f
         let middleSlice = float32 slice + middle size.Depth
         let middleRow = float32 row + middle size.Height
         let middleColumn = float32 column + middle size.Width
 
-        let add (voxel: int) : unit =
-            coordinates.Add(float32 (voxel / width / height) - middleSlice)
-            coordinates.Add(float32 (voxel / width % height) - middleRow)
-            coordinates.Add(float32 (voxel % width) - middleColumn)
-
         for strand in skeleton.Strands do
             let voxels = strand.Voxels
-            let mutable before = isNear voxels[0]
+            let mutable before = false
+            let mutable lastZ, lastY, lastX = 0.0f, 0.0f, 0.0f
 
-            if voxels.Length = 1 && before then
-                add voxels[0]
-                add voxels[0]
-                classes.Add strand.Class
+            for at in 0 .. voxels.Length - 1 do
+                let line = voxels[at] / width
+                let z = line / height
+                let y = line - z * height
+                let x = voxels[at] - line * width
 
-            for at in 1 .. voxels.Length - 1 do
-                let here = isNear voxels[at]
+                let here =
+                    uint (x - column + margin) < uint (size.Width + 2 * margin)
+                    && uint (y - row + margin) < uint (size.Height + 2 * margin)
+                    && uint (z - slice + beside) < uint (size.Depth + 2 * beside)
 
-                if before || here then
-                    add voxels[at - 1]
-                    add voxels[at]
-                    classes.Add strand.Class
+                let nowZ = float32 z - middleSlice
+                let nowY = float32 y - middleRow
+                let nowX = float32 x - middleColumn
+
+                // A voxel alone is a piece from itself to itself.
+                if at = 0 && voxels.Length = 1 then
+                    lastZ <- nowZ
+                    lastY <- nowY
+                    lastX <- nowX
+
+                if (at > 0 || voxels.Length = 1) && (before || here) then
+                    coordinates[6 * count] <- lastZ
+                    coordinates[6 * count + 1] <- lastY
+                    coordinates[6 * count + 2] <- lastX
+                    coordinates[6 * count + 3] <- nowZ
+                    coordinates[6 * count + 4] <- nowY
+                    coordinates[6 * count + 5] <- nowX
+                    classes[count] <- strand.Class
+                    count <- count + 1
 
                 before <- here
+                lastZ <- nowZ
+                lastY <- nowY
+                lastX <- nowX
 
         {
-            Coordinates = coordinates.ToArray()
-            Classes = classes.ToArray()
+            Coordinates = Array.sub coordinates 0 (6 * count)
+            Classes = Array.sub classes 0 count
         }
