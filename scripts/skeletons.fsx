@@ -24,8 +24,7 @@ type Sums() =
     member val Patch = 0L with get, set
     member val Cached = 0L with get, set
 
-    member sums.Dice =
-        2.0 * float sums.Both / float (sums.Patch + sums.Cached)
+    member sums.Dice = 2.0 * float sums.Both / float (sums.Patch + sums.Cached)
 
 let add (sums: Sums) (patch: int16[]) (cached: int16[]) =
     for at in 0 .. patch.Length - 1 do
@@ -50,7 +49,12 @@ for file in files do
     let once = clock.Elapsed.TotalMilliseconds
     let final = labels.Extent.Shape |> List.map (min patchSize)
     // A third of the patches is cropped alone, a third cropped and mirrored, a third turned and scaled as well.
-    let turning = { Augment.options with Rotation = 1.0; Scaling = 1.0 }
+    let turning =
+        { Augment.options with
+            Rotation = 1.0
+            Scaling = 1.0
+        }
+
     let initial = Augment.initialSize turning final
     let prepared = Sampler.prepare None skeletonized
     let cropped, mirrored, turned, all = Sums(), Sums(), Sums(), Sums()
@@ -58,6 +62,7 @@ for file in files do
 
     for draw in 0 .. draws - 1 do
         let rng = Seed.rng (Seed.child draw (Seed.ofInt 1))
+
         let options, sums =
             match draw % 3 with
             | 0 -> Augment.still, cropped
@@ -77,14 +82,18 @@ for file in files do
 
         // The first two runs warm up.
         for warm in [ true; true; false ] do
-            let struct (ofPatch, first) = time (fun () -> Tube.ofLabels Tube.standard ready.Labels)
+            let struct (ofPatch, first) =
+                time (fun () -> Tube.ofLabels Tube.standard ready.Labels)
 
             let struct (ofCase, second) =
                 time (fun () -> PatchSkeleton.tube Tube.standard ready.Labels ready.Skeleton.Value)
 
             let struct (_, third) =
                 time (fun () ->
-                    CaseSkeleton.cut (Extent.ofShape initial) (List.map (fun _ -> 0) initial) skeletonized.Skeleton.Value
+                    CaseSkeleton.cut
+                        (Extent.ofShape initial)
+                        (List.map (fun _ -> 0) initial)
+                        skeletonized.Skeleton.Value
                     |> PatchSkeleton.map [| 1.0; 0.1; 0.0; 0.0; 1.0; 0.0; 0.0; 0.0; 1.0 |])
 
             if not warm then
@@ -94,7 +103,9 @@ for file in files do
                 add all ofPatch.Data ofCase.Data
                 add sums ofPatch.Data ofCase.Data
 
-    let share (part: int64) (whole: int64) = 100.0 * (1.0 - float part / float whole)
+    let share (part: int64) (whole: int64) =
+        100.0 * (1.0 - float part / float whole)
+
     printfn
         "%s: %O, patch %A, skeleton made in %.0f ms; Dice %.4f (cropped %.4f, mirrored %.4f, turned %.4f); only in patch mode %.2f %%, only in cached mode %.2f %%; ms per patch: patch %.2f, cached %.2f + %.2f"
         (IO.Path.GetFileName file)

@@ -5,7 +5,9 @@ open System
 /// Which of two values of a measure is the better one.
 [<RequireQualifiedAccess>]
 type Better =
+    /// More is better, as with Dice.
     | Higher
+    /// Less is better, as with errors.
     | Lower
     /// A count that is neither good nor bad.
     | Neither
@@ -24,9 +26,13 @@ type Measure =
     | Recall
     /// The difference of the volumes without sign, divided by the truth's volume.
     | VolumeDifference
+    /// Voxels of both.
     | TruePositives
+    /// Voxels of the prediction alone.
     | FalsePositives
+    /// Voxels of the truth alone.
     | FalseNegatives
+    /// Voxels of neither.
     | TrueNegatives
     /// Centreline Dice: the harmonic mean of the next two.
     | ClDice
@@ -70,10 +76,15 @@ type Measure =
     | FalseBranches
     /// Components of the prediction, then of the truth, and so on.
     | B0Predicted
+    /// The truth's components.
     | B0True
+    /// The prediction's tunnels (holes in planes).
     | B1Predicted
+    /// The truth's tunnels (holes in planes).
     | B1True
+    /// The prediction's cavities.
     | B2Predicted
+    /// The truth's cavities.
     | B2True
 
 /// Names, units and directions of measures.

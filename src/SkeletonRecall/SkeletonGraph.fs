@@ -17,6 +17,7 @@ type NodeKind =
 /// A node of a skeleton's graph. The arrays are the graph's own and must not be changed.
 type SkeletonNode =
     {
+        /// What meets in it.
         Kind: NodeKind
         /// How many ends of branches meet here; a branch that comes back counts twice.
         Degree: int

@@ -17,8 +17,11 @@ type Detection =
 /// Shares of detections over cases; each 0 where it would divide by 0.
 type DetectionRates =
     {
+        /// Found ones among those predicted.
         Precision: float
+        /// Found ones among those that are there.
         Recall: float
+        /// Their harmonic mean.
         F1: float
     }
 

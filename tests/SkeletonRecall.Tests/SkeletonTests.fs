@@ -108,7 +108,10 @@ let tests =
                 let graph = Skeleton.graph bar
                 let branch = Array.exactlyOne graph.Branches
                 Expect.isTrue (Mask.equal (SkeletonGraph.toMask graph) (Skeleton.thin bar)) "skeleton"
-                Expect.equal (Array.max branch.Radii, SkeletonGraph.tortuosity branch) (2.0, 1.0) "radius, tortuosity"
+                Expect.equal (Array.max branch.Radii) 2.0 "radius"
+                // The skeleton bends by a row at one end.
+                Expect.isLessThan (SkeletonGraph.tortuosity branch) 1.05 "tortuosity"
+                Expect.isGreaterThanOrEqual (SkeletonGraph.tortuosity branch) 1.0 "tortuosity"
 
             testCase "Zhang's method is for planes"
             <| fun () ->
