@@ -122,7 +122,7 @@ let tests =
             // A plain network of nnU-Net's for 512 x 512: 8 stages, 2 classes.
             test "the measure of memory is nnU-Net's" {
                 let pooling = Pooling.topology [ 1.0; 1.0 ] [ 512; 512 ]
-                Expect.equal (Planner.featureValues Planner.standard 2 pooling) 82_624_512.0 "values"
+                Expect.equal (FeatureMaps.count Planner.standard 2 pooling) 82_624_512.0 "values"
             }
 
             // Plans of nnU-Net's own planner: spacing, median size, voxels of all cases; patch, batch, stages.
