@@ -60,14 +60,24 @@ module Checkpoint =
                          configuration.PatchSize)
             ImageReader = if plane then "NaturalImage2DIO" else "SimpleITKIO"
             Transpose = [ 0; 1; 2 ]
-            Configurations = Map.ofList [ (if plane then "2d" else "3d_fullres"), configuration ]
+            // Whole: what it was written as a change of is not here.
+            Configurations =
+                Map.ofList
+                    [
+                        (if plane then "2d" else "3d_fullres"),
+                        { configuration with
+                            InheritsFrom = None
+                        }
+                    ]
             Planner = "ExperimentPlanner"
             Intensities =
                 configuration.Normalization
-                |> List.choose (fun scheme ->
+                |> List.indexed
+                |> List.choose (fun (channel, scheme) ->
                     match scheme with
-                    | Ct intensity -> Some intensity
+                    | Ct intensity -> Some(channel, intensity)
                     | _ -> None)
+                |> Map.ofList
             NotServed = Map.empty
             Other = []
         }

@@ -56,9 +56,27 @@ module internal ConfigurationPlanner =
                 patch |> List.mapi (fun i length -> if i = axis then length - by[i] else length)
 
             // The divisor of the smaller patch decides the step, so that 224 can come between 256 and 192.
-            let smaller = Pooling.topology images.Spacing (reduce pooling.Divisor)
-            let next = Pooling.topology images.Spacing (reduce smaller.Divisor)
-            shrink options classes images next
+            let smaller () =
+                Pooling.topology
+                    images.Spacing
+                    (reduce (Pooling.topology images.Spacing (reduce pooling.Divisor)).Divisor)
+
+            let next =
+                if patch[axis] > pooling.Divisor[axis] then
+                    Some(smaller ())
+                else
+                    None
+
+            match next with
+            | Some next when next.Strides.Length > 1 -> shrink options classes images next
+            | _ ->
+                let memory =
+                    options.MemoryTarget
+                    |> Option.defaultValue (PlannerBudget.ofKind options.Kind).MemoryGigabytes
+
+                invalidArg
+                    (nameof options)
+                    $"No patch fits a memory of %g{memory} GB; a larger target or fewer features are wanted."
 
     // A first patch has as many voxels as a square of 2048 or a cube of 256, in the shape of a voxel's inverse.
     let private firstPatch (images: Images) : float list =

@@ -113,7 +113,7 @@ module internal ConfigurationReader =
             $"the network's lists should have one entry per stage (at least 2; the decoder one fewer) and per axis (%d{rank})"
         |> Result.map (fun () -> architecture)
 
-    let private scheme (intensities: IntensityProperties list) (channel: int) (name: string) (masked: bool) =
+    let private scheme (intensities: Map<int, IntensityProperties>) (channel: int) (name: string) (masked: bool) =
         match name, masked with
         | "ZScoreNormalization", true -> Ok ZScoreInside
         | "ZScoreNormalization", false -> Ok ZScore
@@ -121,7 +121,7 @@ module internal ConfigurationReader =
         | "RGBTo01Normalization", _ -> Ok RgbTo01
         | "NoNormalization", _ -> Ok NoNormalization
         | "CTNormalization", _ ->
-            match List.tryItem channel intensities with
+            match Map.tryFind channel intensities with
             | Some intensity -> Ok(Ct intensity)
             | None ->
                 Error
@@ -129,7 +129,7 @@ module internal ConfigurationReader =
         | other, _ -> Error $"%s{other} is not served"
 
     let private normalization
-        (intensities: IntensityProperties list)
+        (intensities: Map<int, IntensityProperties>)
         (entries: Entries)
         : Result<Normalization list, string> =
         Problem.attempt {
@@ -209,7 +209,7 @@ module internal ConfigurationReader =
         | _ -> Ok None
 
     /// The configuration of its entries.
-    let configuration (intensities: IntensityProperties list) (entries: Entries) : Result<Configuration, string> =
+    let configuration (intensities: Map<int, IntensityProperties>) (entries: Entries) : Result<Configuration, string> =
         Problem.attempt {
             let! patch = JsonParts.get "patch_size" (JsonParts.list JsonParts.whole) entries
             let rank = patch.Length

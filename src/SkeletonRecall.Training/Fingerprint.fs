@@ -12,8 +12,8 @@ type Fingerprint =
         Spacings: float list list
         /// Size of each case after cropping to its non-zero part.
         Shapes: int list list
-        /// Foreground intensities, one entry per channel.
-        Intensities: IntensityProperties list
+        /// Foreground intensities by the channel's number.
+        Intensities: Map<int, IntensityProperties>
         /// The median over the cases of the share of voxels that cropping leaves.
         RelativeSize: float
     }
@@ -182,10 +182,11 @@ module Fingerprint =
                         Spacings = cases |> List.map (fun case -> case.Spacing)
                         Shapes = cases |> List.map (fun case -> case.Shape)
                         Intensities =
-                            [
-                                for channel in 0 .. channels - 1 ->
-                                    intensity (cases |> List.map (fun case -> case.Drawn[channel]))
-                            ]
+                            Map
+                                [
+                                    for channel in 0 .. channels - 1 ->
+                                        channel, intensity (cases |> List.map (fun case -> case.Drawn[channel]))
+                                ]
                         RelativeSize = median (cases |> List.map (fun case -> case.RelativeSize))
                     }
 

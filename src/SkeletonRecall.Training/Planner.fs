@@ -132,7 +132,7 @@ module Planner =
             let! schemes =
                 dataset.ChannelNames
                 |> List.mapi (fun channel name ->
-                    normalization (List.tryItem channel fingerprint.Intensities) (fingerprint.RelativeSize < 0.75) name)
+                    normalization (Map.tryFind channel fingerprint.Intensities) (fingerprint.RelativeSize < 0.75) name)
                 |> Problem.collect
 
             let! target =
@@ -264,6 +264,6 @@ module Planner =
                 {
                     Spacings = extents |> List.map (fun _ -> [ 999.0; 1.0; 1.0 ])
                     Shapes = extents |> List.map (fun extent -> [ 1; extent.Height; extent.Width ])
-                    Intensities = []
+                    Intensities = Map.empty
                     RelativeSize = 1.0
                 }

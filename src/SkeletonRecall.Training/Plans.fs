@@ -135,8 +135,8 @@ type Plans =
         Configurations: Map<string, Configuration>
         /// The planner's name.
         Planner: string
-        /// One entry per channel; empty where no fingerprint was taken.
-        Intensities: IntensityProperties list
+        /// By the channel's number; empty where no fingerprint was taken.
+        Intensities: Map<int, IntensityProperties>
         /// Configurations that a plans file holds but that cannot be used here.
         NotServed: Map<string, NotServed>
         /// Keys of the file that mean nothing here, with their JSON, kept so that they are written again.

@@ -1,5 +1,7 @@
 namespace SkeletonRecall.Training
 
+open System
+open System.Globalization
 open System.Text.Json
 
 /// Reading plans.json; `Plans.parse` is the public way. Errors are reasons, without the file's name.
@@ -54,7 +56,7 @@ module internal PlansReader =
         }
 
     /// The channels' intensities under their numbers; the key of nnU-Net 2.0 to 2.2 says modality.
-    let intensities (entries: Map<string, JsonElement>) : Result<IntensityProperties list, string> =
+    let intensities (entries: Map<string, JsonElement>) : Result<Map<int, IntensityProperties>, string> =
         let keys =
             [
                 "foreground_intensity_properties_per_channel"
@@ -62,15 +64,19 @@ module internal PlansReader =
             ]
 
         match keys |> List.tryFind (fun key -> Map.containsKey key entries) with
-        | None -> Ok []
+        | None -> Ok Map.empty
         | Some key ->
-            let channels = JsonParts.entriesOf entries[key]
-
-            [ 0 .. channels.Count - 1 ]
-            |> List.map (fun channel ->
-                JsonParts.get (string channel) intensity channels
-                |> Result.mapError (fun reason -> $"%s{reason} in \"%s{key}\""))
+            [
+                for entry in JsonParts.entriesOf entries[key] ->
+                    match Int32.TryParse(entry.Key, NumberStyles.None, CultureInfo.InvariantCulture) with
+                    | true, channel ->
+                        intensity entry.Key entry.Value
+                        |> Result.map (fun values -> channel, values)
+                        |> Result.mapError (fun reason -> $"%s{reason} in \"%s{key}\"")
+                    | _ -> Error $"\"%s{key}\" should have the channels' numbers as keys; it has \"%s{entry.Key}\""
+            ]
             |> Problem.collect
+            |> Result.map Map.ofList
 
     /// What `print` writes by itself; the rest of a file is kept as it is.
     let private known =
@@ -90,6 +96,24 @@ module internal PlansReader =
                 "foreground_intensity_properties_by_modality"
             ]
 
+    /// The order of three axes.
+    let private axes (value: JsonElement) : Result<int list, string> =
+        let order =
+            if value.ValueKind = JsonValueKind.Array then
+                [
+                    for item in value.EnumerateArray() do
+                        match item.ValueKind, item with
+                        | JsonValueKind.Number, item when fst (item.TryGetInt32()) -> item.GetInt32()
+                        | _ -> ()
+                ]
+            else
+                []
+
+        if List.sort order = [ 0; 1; 2 ] && value.GetArrayLength() = 3 then
+            Ok order
+        else
+            Error $"\"transpose_forward\" should hold each of the axes 0, 1 and 2 once; it is %s{value.GetRawText()}"
+
     let private plans (root: JsonElement) (entries: Entries) (configurations: JsonElement) : Result<Plans, string> =
         let all = JsonParts.entriesOf configurations
 
@@ -101,16 +125,10 @@ module internal PlansReader =
             let! dataset = JsonParts.get "dataset_name" JsonParts.text entries
             let! name = JsonParts.get "plans_name" JsonParts.text entries
 
-            let transpose =
+            let! transpose =
                 match Map.tryFind "transpose_forward" entries with
-                | Some value when value.ValueKind = JsonValueKind.Array ->
-                    [ for item in value.EnumerateArray() -> item.GetInt32() ]
-                | _ -> [ 0; 1; 2 ]
-
-            do!
-                JsonParts.require
-                    (List.sort transpose = [ 0 .. transpose.Length - 1 ])
-                    "\"transpose_forward\" should hold each axis once"
+                | Some value -> axes value
+                | None -> Ok [ 0; 1; 2 ]
 
             let results =
                 [

@@ -166,8 +166,8 @@ module internal PlansWriter =
             ]
 
     /// The channels' intensities under their numbers.
-    let intensities (values: IntensityProperties list) : JsonNode | null =
-        object (values |> List.mapi (fun channel values -> string channel, intensity values))
+    let intensities (values: Map<int, IntensityProperties>) : JsonNode | null =
+        object [ for entry in values -> string entry.Key, intensity entry.Value ]
 
     /// Indented by 4, as Python writes it.
     let indented (root: JsonObject) : string =

@@ -98,6 +98,41 @@ let tests =
                     Expect.equal (Directory.GetFiles folder) [| path |] "nothing beside it")
             }
 
+            test "a configuration that was written as a change, and a channel of CT beside another, come back" {
+                Toy.inFolder (fun folder ->
+                    let path = Path.Combine(folder, "c.safetensors")
+
+                    let properties: IntensityProperties =
+                        {
+                            Maximum = 900.0
+                            Mean = 100.5
+                            Median = 90.0
+                            Minimum = -1000.0
+                            Low = -950.0
+                            High = 850.0
+                            Deviation = 33.25
+                        }
+
+                    let changed =
+                        { configuration with
+                            Normalization = [ ZScore; Ct properties ]
+                            InheritsFrom = Some "2d"
+                        }
+
+                    let saved =
+                        { example () with
+                            Configuration = changed
+                            Dataset =
+                                { Toy.dataset with
+                                    ChannelNames = [ "PET"; "CT" ]
+                                }
+                        }
+
+                    Checkpoint.save path saved |> Problem.orThrow
+                    let loaded = Checkpoint.load path |> Problem.orThrow
+                    Expect.equal loaded.Configuration { changed with InheritsFrom = None } "configuration")
+            }
+
             test "a checkpoint makes its network" {
                 use _scope = Toy.scope ()
                 let checkpoint = example ()

@@ -76,7 +76,7 @@ let tests =
 
                 for found, wanted in
                     List.zip
-                        fingerprint.Intensities
+                        [ fingerprint.Intensities[0]; fingerprint.Intensities[1] ]
                         [
                             [ 12.0; 6.374545; 6.5; 0.0; 0.0; 12.0; 3.3879704164846243 ]
                             [ 144.0; 52.430265; 42.25; 0.0; 0.0; 144.0; 44.59431155741476 ]

@@ -53,7 +53,7 @@ let private sample
     {
         Spacings = turn spacings
         Shapes = turn shapes
-        Intensities = channels |> List.map (fun _ -> intensity)
+        Intensities = Map(channels |> List.mapi (fun channel _ -> channel, intensity))
         RelativeSize = 1.0
     }
     |> Planner.ofFingerprint { Planner.standard with Kind = kind } dataset
@@ -294,6 +294,64 @@ let tests =
                 Expect.equal plans.Transpose [ 2; 0; 1 ] "transpose"
                 Expect.equal plans.MedianShape [ 40.0; 200.0; 180.0 ] "shape"
                 Expect.equal plans.Configurations["2d"].Spacing [ 0.5; 0.5 ] "spacing of planes"
+            }
+
+            test "memory, spacing and name are followed" {
+                let fingerprint =
+                    {
+                        Spacings = [ [ 1.0; 1.0; 1.0 ] ]
+                        Shapes = [ [ 200; 200; 200 ] ]
+                        Intensities = Map.empty
+                        RelativeSize = 1.0
+                    }
+
+                let plans (options: PlannerOptions) =
+                    Planner.ofFingerprint options (dataset [ "mri" ] 100) fingerprint
+                    |> Problem.orThrow
+
+                let voxels (plans: Plans) =
+                    plans.Configurations["3d_fullres"].PatchSize |> List.fold (*) 1
+
+                let usual = plans Planner.standard
+
+                let small =
+                    plans
+                        { Planner.standard with
+                            MemoryTarget = Some 2.0
+                        }
+
+                Expect.isLessThan (voxels small) (voxels usual) "a smaller patch in less memory"
+
+                let coarse =
+                    plans
+                        { Planner.standard with
+                            TargetSpacing = Some [ 2.0; 2.0; 4.0 ]
+                            PlansName = Some "coarse"
+                        }
+
+                Expect.equal coarse.Configurations["3d_fullres"].Spacing [ 4.0; 2.0; 2.0 ] "spacing, transposed"
+                Expect.equal coarse.Configurations["3d_fullres"].MedianSize [ 50.0; 100.0; 100.0 ] "size there"
+                Expect.equal coarse.Configurations["2d"].DataIdentifier "coarse_2d" "folder"
+
+                let wrong =
+                    { Planner.standard with
+                        TargetSpacing = Some [ 1.0; nan; 1.0 ]
+                    }
+
+                Expect.stringContains
+                    (refused (Planner.ofFingerprint wrong (dataset [ "mri" ] 100) fingerprint))
+                    "target spacing"
+                    "NaN"
+
+                for memory in [ 0.0; nan; 0.0001 ] do
+                    Expect.throwsC
+                        (fun () ->
+                            plans
+                                { Planner.standard with
+                                    MemoryTarget = Some memory
+                                }
+                            |> ignore)
+                        (fun error -> Expect.stringContains error.Message "GB" "names the memory")
             }
 
             testList

@@ -242,6 +242,34 @@ let tests =
                 Expect.stringContains plans.NotServed["circle"].Reason "itself" "a circle"
             }
 
+            test "channels have their own intensities, and a channel may have none" {
+                let json =
+                    (Plans.print plane)
+                        .Replace(
+                            "\"foreground_intensity_properties_per_channel\": {}",
+                            """"foreground_intensity_properties_per_channel": { "1": { "max": 5, "mean": 2, "median": 2,
+                                "min": 0, "percentile_00_5": 1, "percentile_99_5": 4, "std": 0.5 } }"""
+                        )
+
+                let plans = parse json
+                Expect.equal (plans.Intensities |> Map.toList |> List.map fst) [ 1 ] "channels"
+                Expect.equal plans.Intensities[1].High 4.0 "percentile 99.5"
+                Expect.equal (parse (Plans.print plans)) plans "printed and read back"
+            }
+
+            test "axes that are no order of three are problems" {
+                for order in [ "[0, 1]"; "[0, 1, 1]"; "[\"a\", 1, 2]"; "[0, 1, 2, 2.5]"; "7" ] do
+                    let json =
+                        System.Text.RegularExpressions.Regex.Replace(
+                            Plans.print plane,
+                            "\"transpose_forward\": \\[[^]]*\\]",
+                            $"\"transpose_forward\": %s{order}"
+                        )
+
+                    let problem = Plans.parse "plans.json" json |> message
+                    Expect.stringContains problem "transpose_forward" order
+            }
+
             test "files that are no plans are problems that name them" {
                 for json, wanted in
                     [
