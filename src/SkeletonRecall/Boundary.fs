@@ -41,7 +41,7 @@ module Boundary =
             let valid = Target.counts all.dtype target
 
             let counted (channels: Tensor) : Tensor =
-                let foreground = channels.narrow (1L, first, channels.shape[1] - first)
+                let foreground = Target.channelsFrom first channels
 
                 match valid with
                 | None -> foreground
@@ -50,18 +50,6 @@ module Boundary =
             let distances =
                 ChannelMaps.map signed all (counted (Target.truthChannels all target))
 
-            let total = (counted all * distances).sum()
-
-            let channels = float distances.shape[1]
-
-            let result =
-                match valid with
-                | None ->
-                    total
-                    / Scalar.op_Implicit (channels * float (logits.numel () / logits.shape[1]))
-                | Some valid ->
-                    total
-                    / (valid.sum().clamp_min(Scalar.op_Implicit 1.0) * Scalar.op_Implicit channels)
-
+            let result = Target.meanOfCounted valid (counted all * distances)
             Target.requireFinite logits result
             result)

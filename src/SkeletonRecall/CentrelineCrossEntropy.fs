@@ -51,24 +51,15 @@ module CentrelineCrossEntropy =
                 | Some valid -> values * valid
 
             let skeleton (channels: Tensor) : Tensor =
-                channels.narrow (1L, first, channels.shape[1] - first)
+                Target.channelsFrom first channels
                 |> counted
                 |> SoftSkeleton.ofProbabilities options.Iterations
 
             let wanted = skeleton (Target.truthChannels scores target)
             let predicted = skeleton (Target.probabilities logits target)
-            let total = (counted (each scores target) * (wanted + predicted)).sum()
-
-            let channels = float wanted.shape[1]
 
             let result =
-                match valid with
-                | None ->
-                    total
-                    / Scalar.op_Implicit (channels * float (logits.numel () / logits.shape[1]))
-                | Some valid ->
-                    total
-                    / (valid.sum().clamp_min(Scalar.op_Implicit 1.0) * Scalar.op_Implicit channels)
+                Target.meanOfCounted valid (counted (each scores target) * (wanted + predicted))
 
             Target.requireFinite logits result
             result)

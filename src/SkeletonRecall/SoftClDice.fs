@@ -101,7 +101,7 @@ module SoftClDice =
             let valid = Target.counts probabilities.dtype target
 
             let counted (channels: Tensor) : Tensor =
-                let foreground = channels.narrow (1L, first, channels.shape[1] - first)
+                let foreground = Target.channelsFrom first channels
 
                 match valid with
                 | None -> foreground

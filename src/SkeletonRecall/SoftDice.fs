@@ -83,8 +83,7 @@ module SoftDice =
                 else
                     Target.firstForeground target
 
-            let foreground (channels: Tensor) =
-                channels.narrow (1L, first, channels.shape[1] - first)
+            let foreground (channels: Tensor) = Target.channelsFrom first channels
 
             let axes = summedAxes options.BatchDice logits
             let smooth = Scalar.op_Implicit options.Smooth

@@ -26,8 +26,7 @@ module SoftRecall =
         Tensors.scoped (fun () ->
             let first = Target.firstForeground target
 
-            let foreground (channels: Tensor) =
-                channels.narrow (1L, first, channels.shape[1] - first)
+            let foreground (channels: Tensor) = Target.channelsFrom first channels
 
             let axes = SoftDice.summedAxes options.BatchDice logits
             let smooth = Scalar.op_Implicit options.Smooth

@@ -292,6 +292,20 @@ module Target =
         target.Valid
         |> Option.map (fun valid -> Tensors.scoped (fun () -> (valid.ne (Scalar.op_Implicit 0)).``to`` scalarType))
 
+    /// The channels from `first` on of (B, C, spatial...), a view.
+    let internal channelsFrom (first: int64) (channels: Tensor) : Tensor =
+        channels.narrow (1L, first, channels.shape[1] - first)
+
+    /// The mean over channels and the voxels that count of values (B, C, spatial...) that are 0 at the others; `valid` is
+    /// what `counts` gives. 0 where no voxel counts.
+    let internal meanOfCounted (valid: Tensor option) (values: Tensor) : Tensor =
+        match valid with
+        | None -> values.mean ()
+        | Some valid ->
+            values.sum ()
+            / (valid.sum().clamp_min(Scalar.op_Implicit 1.0)
+               * Scalar.op_Implicit (float values.shape[1]))
+
     /// Throws ArgumentException that names the logits when a loss came out as NaN because they hold NaN or infinity.
     /// Costs nothing where the loss is a number.
     let requireFinite (logits: Tensor) (loss: Tensor) : unit =

@@ -37,35 +37,17 @@ let private paper: FusedTerms =
     }
 
 let private inputs (case: Case) (kind: torch.ScalarType) : Tensor * Target =
-    let random = System.Random case.Seed
-    let voxels = List.fold (*) 1 case.Shape
+    let logits, target =
+        LossSamples.random
+            case.Seed
+            case.Scale
+            (if case.Tube then 4 else 0)
+            case.Masked
+            case.Batch
+            case.Classes
+            case.Shape
 
-    let shape (channels: int) =
-        int64 case.Batch :: int64 channels :: List.map int64 case.Shape
-
-    let logits =
-        Array.init (case.Batch * case.Classes * voxels) (fun _ -> case.Scale * (random.NextDouble() * 2.0 - 1.0))
-        |> Tensors.ofDoubles (shape case.Classes)
-
-    let labels =
-        Array.init (case.Batch * voxels) (fun _ -> int16 (random.Next case.Classes))
-
-    let tube =
-        labels
-        |> Array.map (fun label -> if case.Tube && random.Next 4 = 0 then label else 0s)
-
-    let target =
-        Target.ofClasses (Tensors.ofInt16 (shape 1) labels)
-        |> Target.withSkeleton (Tensors.ofInt16 (shape 1) tube)
-
-    let counts =
-        Array.init (case.Batch * voxels) (fun _ -> if random.Next 3 = 0 then 0uy else 1uy)
-
-    logits.``to`` kind,
-    (if case.Masked then
-         target |> Target.withValid (Tensors.ofBytes (shape 1) counts)
-     else
-         target)
+    logits.``to`` kind, target
 
 let private agrees (case: Case) : unit =
     use _scope = Tensors.scope ()
@@ -81,11 +63,7 @@ let private agrees (case: Case) : unit =
             LossSamples.differentiate (plain case.Terms) logits target
 
         Expect.isLessThanOrEqual (abs (value - exact)) (valueTolerance * max 1.0 (abs exact)) $"value, %A{case}"
-        let largest = exactGradient |> Array.map abs |> Array.max
-
-        let difference =
-            Array.map2 (fun got wanted -> abs (got - wanted)) gradient exactGradient
-            |> Array.max
+        let largest, difference = LossSamples.compare gradient exactGradient
 
         // Where the softmax is saturated the gradient is what is left of terms of the size that it has at equal
         // probabilities, so both ways carry the rounding of those.

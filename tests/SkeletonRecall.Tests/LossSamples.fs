@@ -104,6 +104,50 @@ module LossSamples =
             for part in parts do
                 Expect.stringContains error.Message part "the message"
 
+    /// Random logits of both signs up to `scale`, (batch, classes, shape), labels, and a tube that holds one labelled voxel of
+    /// `rarity` (none for 0); one voxel in three is ignored where `masked`. The same seed gives the same numbers.
+    let random
+        (seed: int)
+        (scale: float)
+        (rarity: int)
+        (masked: bool)
+        (batch: int)
+        (classes: int)
+        (shape: int list)
+        : Tensor * Target =
+        let random = System.Random seed
+        let voxels = batch * List.fold (*) 1 shape
+
+        let axes (channels: int) =
+            int64 batch :: int64 channels :: List.map int64 shape
+
+        let logits =
+            Array.init (classes * voxels) (fun _ -> scale * (random.NextDouble() * 2.0 - 1.0))
+            |> Tensors.ofDoubles (axes classes)
+
+        let labels = Array.init voxels (fun _ -> int16 (random.Next classes))
+
+        let tube =
+            labels
+            |> Array.map (fun label -> if rarity > 0 && random.Next rarity = 0 then label else 0s)
+
+        let target =
+            Target.ofClasses (Tensors.ofInt16 (axes 1) labels)
+            |> Target.withSkeleton (Tensors.ofInt16 (axes 1) tube)
+
+        let counts = Array.init voxels (fun _ -> if random.Next 3 = 0 then 0uy else 1uy)
+
+        logits,
+        (if masked then
+             target |> Target.withValid (Tensors.ofBytes (axes 1) counts)
+         else
+             target)
+
+    /// The largest entry of a gradient, and the largest difference of another from it.
+    let compare (gradient: float[]) (wanted: float[]) : float * float =
+        wanted |> Array.map abs |> Array.max,
+        Array.map2 (fun got wanted -> abs (got - wanted)) gradient wanted |> Array.max
+
     /// Value and gradient of a loss.
     let differentiate (loss: Loss) (logits: Tensor) (target: Target) : float * float[] =
         Tensors.measured (fun () ->

@@ -20,39 +20,10 @@ type private Case =
     }
 
 let private inputs (case: Case) (kind: torch.ScalarType) : Tensor * Target =
-    let random = System.Random case.Seed
-    let voxels = List.fold (*) 1 case.Shape
+    let logits, target =
+        LossSamples.random case.Seed 5.0 case.Rarity case.Masked case.Batch case.Classes case.Shape
 
-    let shape (channels: int) =
-        int64 case.Batch :: int64 channels :: List.map int64 case.Shape
-
-    let logits =
-        Array.init (case.Batch * case.Classes * voxels) (fun _ -> 5.0 * (random.NextDouble() * 2.0 - 1.0))
-        |> Tensors.ofDoubles (shape case.Classes)
-
-    let labels =
-        Array.init (case.Batch * voxels) (fun _ -> int16 (random.Next case.Classes))
-
-    let tube =
-        labels
-        |> Array.map (fun label ->
-            if case.Rarity > 0 && random.Next case.Rarity = 0 then
-                label
-            else
-                0s)
-
-    let target =
-        Target.ofClasses (Tensors.ofInt16 (shape 1) labels)
-        |> Target.withSkeleton (Tensors.ofInt16 (shape 1) tube)
-
-    let counts =
-        Array.init (case.Batch * voxels) (fun _ -> if random.Next 3 = 0 then 0uy else 1uy)
-
-    logits.``to`` kind,
-    (if case.Masked then
-         target |> Target.withValid (Tensors.ofBytes (shape 1) counts)
-     else
-         target)
+    logits.``to`` kind, target
 
 let private agrees (case: Case) : unit =
     use _scope = Tensors.scope ()
@@ -68,11 +39,7 @@ let private agrees (case: Case) : unit =
             LossSamples.differentiate (SoftRecall.composed case.Options) logits target
 
         Expect.isLessThanOrEqual (abs (value - exact)) (valueTolerance * max 1.0 (abs exact)) $"value, %A{case}"
-        let largest = exactGradient |> Array.map abs |> Array.max
-
-        let difference =
-            Array.map2 (fun got wanted -> abs (got - wanted)) gradient exactGradient
-            |> Array.max
+        let largest, difference = LossSamples.compare gradient exactGradient
 
         Expect.isLessThanOrEqual difference (gradientTolerance * largest) $"gradient, %A{case}"
 
