@@ -29,34 +29,6 @@ module Intensity =
 
         result
 
-    let private mean (values: Span<float32>) : float =
-        let mutable sum = 0.0
-
-        for value in values do
-            sum <- sum + float value
-
-        sum / float values.Length
-
-    /// Sum of squared differences from the mean.
-    let private scatter (values: Span<float32>) (mean: float) : float =
-        let mutable sum = 0.0
-
-        for value in values do
-            let difference = float value - mean
-            sum <- sum + difference * difference
-
-        sum
-
-    let private range (values: Span<float32>) : struct (float32 * float32) =
-        let mutable low = values[0]
-        let mutable high = values[0]
-
-        for value in values do
-            low <- min low value
-            high <- max high value
-
-        struct (low, high)
-
     /// Adds normal noise of the given standard deviation, independent for every voxel of every channel.
     let noise (deviation: float) (rng: Rng) (image: Image) : Image =
         image
@@ -83,8 +55,8 @@ module Intensity =
         |> mapChannels (
             ChannelChange(fun channel values ->
                 let factor = float32 factors[channel]
-                let centre = float32 (mean values)
-                let struct (low, high) = range values
+                let centre = float32 (Values.mean (Span.op_Implicit values))
+                let struct (low, high) = Values.range (Span.op_Implicit values)
 
                 for i in 0 .. values.Length - 1 do
                     values[i] <- max low (min high ((values[i] - centre) * factor + centre)))
@@ -102,17 +74,17 @@ module Intensity =
                 for i in 0 .. values.Length - 1 do
                     values[i] <- sign * values[i]
 
-                let struct (low, high) = range values
-                let oldMean = mean values
-                let oldScatter = scatter values oldMean
+                let struct (low, high) = Values.range (Span.op_Implicit values)
+                let oldMean = Values.mean (Span.op_Implicit values)
+                let oldScatter = Values.scatter (Span.op_Implicit values) oldMean
                 let range = high - low
                 let divisor = 1.0f / max range 1e-7f
 
                 for i in 0 .. values.Length - 1 do
                     values[i] <- MathF.Pow((values[i] - low) * divisor, exponent) * range + low
 
-                let newMean = mean values
-                let newScatter = scatter values newMean
+                let newMean = Values.mean (Span.op_Implicit values)
+                let newScatter = Values.scatter (Span.op_Implicit values) newMean
                 // The standard deviations share the factor n - 1.
                 let unit = sqrt (float (max 1 (values.Length - 1)))
 

@@ -7,32 +7,18 @@ open SkeletonRecall
 [<RequireQualifiedAccess>]
 module Normalize =
 
-    let private mean (values: Span<float32>) : float =
-        let mutable sum = 0.0
-
-        for value in values do
-            sum <- sum + float value
-
-        sum / float values.Length
-
-    /// Standard deviation of all values (n, not n - 1).
-    let private deviation (values: Span<float32>) (mean: float) : float =
-        let mutable sum = 0.0
-
-        for value in values do
-            let difference = float value - mean
-            sum <- sum + difference * difference
-
-        sqrt (sum / float values.Length)
-
     /// value -> (value - shift) / divisor
     let private rescale (shift: float32) (divisor: float32) (values: Span<float32>) : unit =
         for i in 0 .. values.Length - 1 do
             values[i] <- (values[i] - shift) / divisor
 
     let private zScore (values: Span<float32>) : unit =
-        let mean = mean values
-        rescale (float32 mean) (float32 (max (deviation values mean) 1e-8)) values
+        let mean = Values.mean (Span.op_Implicit values)
+
+        let deviation =
+            sqrt (Values.scatter (Span.op_Implicit values) mean / float values.Length)
+
+        rescale (float32 mean) (float32 (max deviation 1e-8)) values
 
     // Mean and deviation of the voxels inside, which alone are changed.
     let private zScoreInside (inside: Mask) (values: Span<float32>) : unit =
@@ -56,22 +42,11 @@ module Normalize =
                     next <- next + 1
 
     let private clip (properties: IntensityProperties) (values: Span<float32>) : unit =
-        let low = float32 properties.Low
-        let high = float32 properties.High
-
-        for place in 0 .. values.Length - 1 do
-            values[place] <- min (max values[place] low) high
-
+        Values.clip (float32 properties.Low) (float32 properties.High) values
         rescale (float32 properties.Mean) (float32 (max properties.Deviation 1e-8)) values
 
     let private toUnitRange (values: Span<float32>) : unit =
-        let mutable low = values[0]
-        let mutable high = values[0]
-
-        for value in values do
-            low <- min low value
-            high <- max high value
-
+        let struct (low, high) = Values.range (Span.op_Implicit values)
         rescale low (max (high - low) 1e-8f) values
 
     /// Each channel by its scheme, in a fresh image. A constant channel becomes 0 under `ZScore` and `RescaleTo01`.

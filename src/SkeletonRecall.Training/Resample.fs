@@ -8,20 +8,6 @@ open SkeletonRecall
 [<RequireQualifiedAccess>]
 module Resample =
 
-    let private clip (low: float32) (high: float32) (values: Span<float32>) : unit =
-        for i in 0 .. values.Length - 1 do
-            values[i] <- min (max values[i] low) high
-
-    let private range (values: ReadOnlySpan<float32>) : struct (float32 * float32) =
-        let mutable low = values[0]
-        let mutable high = values[0]
-
-        for value in values do
-            low <- min low value
-            high <- max high value
-
-        struct (low, high)
-
     /// The given axes of one channel (depth, height, width) to the sizes of `after`, whose other entries are the channel's
     /// own. Axes that shrink go first, which keeps what lies between small.
     let private axes (order: int) (numbers: int list) (before: int[]) (after: int[]) (source: float32[]) : float32[] =
@@ -56,10 +42,11 @@ module Resample =
         let outer = Array.fold (*) 1 after[.. axis - 1]
 
         for number in 0 .. before[axis] - 1 do
-            let struct (low, high) = range (ReadOnlySpan<float32>(slice before number source))
+            let struct (low, high) =
+                Values.range (ReadOnlySpan<float32>(slice before number source))
 
             for o in 0 .. outer - 1 do
-                clip low high (Span<float32>(values, (o * after[axis] + number) * inner, inner))
+                Values.clip low high (Span<float32>(values, (o * after[axis] + number) * inner, inner))
 
     /// One channel to another size; the separate axis, if any, by its own order after the others.
     let private channel
@@ -75,8 +62,8 @@ module Resample =
         match separate with
         | None ->
             let values = axes order [ 0; 1; 2 ] before after source
-            let struct (low, high) = range (ReadOnlySpan<float32> source)
-            clip low high (Span<float32> values)
+            let struct (low, high) = Values.range (ReadOnlySpan<float32> source)
+            Values.clip low high (Span<float32> values)
             values
         | Some(number, orderAlong) ->
             let between = Array.copy after

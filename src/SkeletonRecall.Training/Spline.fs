@@ -137,23 +137,22 @@ module internal Spline =
                 else
                     min lanes (inner - line % inner)
 
-            let step = if inner = 1 then input else 1
-            let start = (line / inner) * input * inner + line % inner
+            // From lane to lane, and from sample to sample.
+            let step (length: int) : struct (int * int) =
+                if inner = 1 then struct (length, 1) else struct (1, inner)
 
-            for lane in 0 .. count - 1 do
-                let from = start + lane * step
+            let start (length: int) : int =
+                (line / inner) * length * inner + line % inner
 
-                if inner = 1 then
-                    for sample in 0 .. input - 1 do
-                        buffer[(padding + sample) * lanes + lane] <- float source[from + sample]
+            let struct (acrossLanes, along) = step input
+            let first = start input
 
-            if inner > 1 then
-                for sample in 0 .. input - 1 do
-                    let from = start + sample * inner
-                    let target = (padding + sample) * lanes
+            for sample in 0 .. input - 1 do
+                let from = first + sample * along
+                let target = (padding + sample) * lanes
 
-                    for lane in 0 .. count - 1 do
-                        buffer[target + lane] <- float source[from + lane]
+                for lane in 0 .. count - 1 do
+                    buffer[target + lane] <- float source[from + lane * acrossLanes]
 
             for copy in 0 .. padding - 1 do
                 Array.Copy(buffer, padding * lanes, buffer, copy * lanes, lanes)
@@ -163,20 +162,14 @@ module internal Spline =
                 filter padded buffer
 
             evaluate kernel buffer evaluated
-            let start = (line / inner) * output * inner + line % inner
+            let struct (acrossLanes, along) = step output
+            let first = start output
 
-            if inner = 1 then
+            for o in 0 .. output - 1 do
+                let target = first + o * along
+
                 for lane in 0 .. count - 1 do
-                    let into = start + lane * output
-
-                    for o in 0 .. output - 1 do
-                        result[into + o] <- float32 evaluated[o * lanes + lane]
-            else
-                for o in 0 .. output - 1 do
-                    let into = start + o * inner
-
-                    for lane in 0 .. count - 1 do
-                        result[into + lane] <- float32 evaluated[o * lanes + lane]
+                    result[target + lane * acrossLanes] <- float32 evaluated[o * lanes + lane]
 
             line <- line + count
 
