@@ -17,7 +17,9 @@ open SkeletonRecall.Training
 let patchSize, files =
     match fsi.CommandLineArgs |> Array.toList with
     | _ :: size :: (_ :: _ as files) -> int size, files
-    | _ -> failwith "dotnet fsi scripts/skeletons.fsx PATCH MASK..."
+    | _ ->
+        eprintfn "usage: dotnet fsi scripts/skeletons.fsx PATCH MASK..."
+        exit 2
 
 type Sums() =
     member val Both = 0L with get, set

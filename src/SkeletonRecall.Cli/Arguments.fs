@@ -66,7 +66,7 @@ type TrainArguments =
             | Recall_Weight _ -> "weight of the skeleton recall term (default: 1.0)."
             | Tube_Radius _ -> "steps by which the skeleton is thickened (default: 2)."
             | Skeletons _ ->
-                "what tubes are grown from: patch (the skeleton of each augmented patch) or cached (that of the whole case, made once and moved along; its targets differ a little) (default: patch)."
+                "what tubes are grown from: patch (the skeleton of each augmented patch) or cached (that of the whole case, made once and moved along; its targets differ, in volumes by much) (default: patch)."
             | Supervision _ ->
                 "which heads the terms stand on: recall-at-full, full-resolution, all-heads or all-heads-nearest (default: recall-at-full)."
             | Epochs _ -> "epochs (default: 1000)."
