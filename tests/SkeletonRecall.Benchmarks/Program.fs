@@ -9,7 +9,8 @@ module Program =
     let private usage =
         "compare [--json FILE] [--quick]\n"
         + "  --json FILE  also writes the rows to a file\n"
-        + "  --quick      shorter runs, and no volume of 256^3"
+        + "  --quick      shorter runs, no volume of 256^3 and no clDice\n"
+        + "losses         the rows of losses alone"
 
     let rec private parse (options: Options) (arguments: string list) : Options option =
         match arguments with
@@ -36,6 +37,7 @@ module Program =
                 printfn "%s" (Row.print row)
                 row)
 
+        let rows = rows @ LossCases.run python options.Quick
         options.Json |> Option.iter (fun file -> Row.save file python rows)
         if List.forall (fun row -> row.Equal) rows then 0 else 1
 
@@ -48,6 +50,12 @@ module Program =
             | None ->
                 eprintfn "%s" usage
                 2
+        | "loss" :: rest ->
+            LossCases.child rest
+            0
+        | [ "losses" ] ->
+            let rows = LossCases.run (Python.find ()) false
+            if List.forall (fun row -> row.Equal) rows then 0 else 1
         | _ ->
             eprintfn "%s" usage
             2

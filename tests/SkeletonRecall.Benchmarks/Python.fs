@@ -24,6 +24,17 @@ module Python =
         "import numpy, scipy, skimage; from skimage import measure, morphology; from scipy import ndimage; "
         + "print(f'scikit-image {skimage.__version__}, scipy {scipy.__version__}, numpy {numpy.__version__}')"
 
+    /// One thread, and glibc keeps the memory that it has, as our side does: the environment of what is measured.
+    let settings: (string * string) list =
+        [
+            "OMP_NUM_THREADS", "1"
+            "OPENBLAS_NUM_THREADS", "1"
+            "MKL_NUM_THREADS", "1"
+            "MALLOC_MMAP_MAX_", "0"
+            "MALLOC_TRIM_THRESHOLD_", "17179869184"
+            "MALLOC_TOP_PAD_", "268435456"
+        ]
+
     // Exit code, output and errors of a command; none where it cannot be started.
     let private run (command: string) (arguments: string list) : (int * string * string) option =
         let start =
@@ -34,17 +45,6 @@ module Python =
                 RedirectStandardError = true,
                 UseShellExecute = false
             )
-
-        let settings =
-            [
-                "OMP_NUM_THREADS", "1"
-                "OPENBLAS_NUM_THREADS", "1"
-                "MKL_NUM_THREADS", "1"
-                // glibc keeps the memory that it has, as our side does.
-                "MALLOC_MMAP_MAX_", "0"
-                "MALLOC_TRIM_THRESHOLD_", "17179869184"
-                "MALLOC_TOP_PAD_", "268435456"
-            ]
 
         for name, value in settings do
             start.Environment[name] <- value

@@ -15,7 +15,7 @@ type Row =
         Ours: float
         /// Milliseconds of one run.
         Theirs: float
-        /// Whether both results are the same, to the last bit.
+        /// Whether both results are the same: to the last bit, of losses to their tolerance.
         Equal: bool
         /// Whose `Theirs` is.
         Whose: string
