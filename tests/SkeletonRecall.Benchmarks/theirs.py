@@ -54,6 +54,8 @@ def erosions(mask):
 def ball(mask):
     # scipy's own way to a large ball: the distances to the mask, cut off.
     return ndimage.distance_transform_edt(~mask) <= 4
+
+
 def dice_ce(logits, labels):
     import torch
 
