@@ -136,6 +136,25 @@ module Cases =
                 )
         }
 
+    let private bettiByPersistence () : Case =
+        let mask = Tube.binarize (Masks.labels Masks.thinVolume 1 (cube 128))
+
+        { betti () with
+            Name = "Betti numbers 128^3, gudhi"
+            Rival =
+                Reference(
+                    "persistence",
+                    [
+                        { asBooleans mask with
+                            Shape = 1 :: mask.Extent.Shape
+                        }
+                    ],
+                    fun () ->
+                        let betti = Plain.betti mask
+                        fun () -> ofBetti betti
+                )
+        }
+
     let private clDice () : Case =
         let labels = Masks.labels Masks.thinVolume 1 (cube 128)
         let truth = Tube.binarize labels
@@ -196,8 +215,9 @@ module Cases =
             Rival = Ourselves("ours, 1 thread", thin 1)
         }
 
-    /// All cases, each made when it is called for; `quick` leaves out the volume of 256^3.
-    let all (quick: bool) : (unit -> Case) list =
+    /// All cases, each made when it is called for; `quick` leaves out the large ones, and gudhi's is left out where a Python
+    /// is the reference that lacks it.
+    let all (quick: bool) (gudhi: bool) : (unit -> Case) list =
         let plane = Extent.plane 1500 1500
 
         [
@@ -205,12 +225,17 @@ module Cases =
             fun () -> tubed "tubed skeleton 128^3 fat" Masks.fatVolume (cube 128)
             if not quick then
                 fun () -> tubed "tubed skeleton 256^3 thin" Masks.thinVolume (cube 256)
+                fun () -> tubed "tubed skeleton 512^3 thin" Masks.thinVolume (cube 512)
             fun () -> tubed "tubed skeleton 1500^2 thin" Masks.thinPlane plane
             fun () -> tubed "tubed skeleton 1500^2 fat" Masks.fatPlane plane
             fun () -> thinning "thinning 1500^2 thin" Masks.thinPlane plane
             fun () -> thinning "thinning 1500^2 fat" Masks.fatPlane plane
+            if not quick then
+                fun () -> thinning "thinning 4096^2 fat" Masks.fatPlane (Extent.plane 4096 4096)
             dilations
             betti
+            if gudhi && not quick then
+                bettiByPersistence
             clDice
             twoThreads
         ]

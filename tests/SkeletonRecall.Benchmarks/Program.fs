@@ -4,18 +4,26 @@ open System
 
 module Program =
 
-    type private Options = { Json: string option; Quick: bool }
+    type private Options =
+        {
+            Json: string option
+            Quick: bool
+            /// A part of the names of the cases to run.
+            Only: string
+        }
 
     let private usage =
-        "compare [--json FILE] [--quick]\n"
+        "compare [--json FILE] [--quick] [--only TEXT]\n"
         + "  --json FILE  also writes the rows to a file\n"
-        + "  --quick      shorter runs, no volume of 256^3 and no clDice\n"
+        + "  --quick      shorter runs, without the large cases\n"
+        + "  --only TEXT  only the cases whose name holds the text, none of the losses\n"
         + "losses         the rows of losses alone"
 
     let rec private parse (options: Options) (arguments: string list) : Options option =
         match arguments with
         | [] -> Some options
         | "--quick" :: rest -> parse { options with Quick = true } rest
+        | "--only" :: text :: rest -> parse { options with Only = text } rest
         | "--json" :: file :: rest -> parse { options with Json = Some file } rest
         | _ -> None
 
@@ -30,14 +38,28 @@ module Program =
 
         printfn "\n%s" Row.header
 
-        let rows =
-            Cases.all options.Quick @ DistanceCases.all
-            |> List.map (fun case ->
-                let row = Row.measure python seconds (case ())
-                printfn "%s" (Row.print row)
-                row)
+        let gudhi = python |> Option.forall (Python.has "gudhi")
 
-        let rows = rows @ LossCases.run python options.Quick
+        let rows =
+            Cases.all options.Quick gudhi
+            @ DistanceCases.all
+            @ ScoreCases.all options.Quick gudhi
+            |> List.choose (fun case ->
+                let case = case ()
+
+                if case.Name.Contains options.Only then
+                    let row = Row.measure python seconds case
+                    printfn "%s" (Row.print row)
+                    Some row
+                else
+                    None)
+
+        let rows =
+            if options.Only = "" then
+                rows @ LossCases.run python options.Quick
+            else
+                rows
+
         options.Json |> Option.iter (fun file -> Row.save file python rows)
         if List.forall (fun row -> row.Equal) rows then 0 else 1
 
@@ -45,7 +67,15 @@ module Program =
     let main (arguments: string[]) : int =
         match List.ofArray arguments with
         | "compare" :: rest ->
-            match parse { Json = None; Quick = false } rest with
+            match
+                parse
+                    {
+                        Json = None
+                        Quick = false
+                        Only = ""
+                    }
+                    rest
+            with
             | Some options -> compare options
             | None ->
                 eprintfn "%s" usage

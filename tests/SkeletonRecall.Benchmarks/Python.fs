@@ -24,6 +24,12 @@ module Python =
         "import numpy, scipy, skimage; from skimage import measure, morphology; from scipy import ndimage; "
         + "print(f'scikit-image {skimage.__version__}, scipy {scipy.__version__}, numpy {numpy.__version__}')"
 
+    /// What an operation of `theirs.py` calls.
+    let librariesOf (operation: string) : string =
+        match operation with
+        | "persistence" -> "gudhi, one run"
+        | _ -> "scikit-image, scipy"
+
     /// One thread, and glibc keeps the memory that it has, as our side does: the environment of what is measured.
     let settings: (string * string) list =
         [
@@ -70,6 +76,12 @@ module Python =
             match run command [ "-c"; versions ] with
             | Some(0, output, _) -> Some { Command = command; Versions = output }
             | _ -> None)
+
+    /// Whether it can import a module.
+    let has (name: string) (python: Python) : bool =
+        match run python.Command [ "-c"; $"import %s{name}" ] with
+        | Some(0, _, _) -> true
+        | _ -> false
 
     let private script () : string =
         use stream =

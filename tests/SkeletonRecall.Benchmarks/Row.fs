@@ -35,7 +35,7 @@ module Row =
         let struct (theirs, wanted), whose =
             match case.Rival, python with
             | Reference(operation, inputs, _), Some python ->
-                Python.time python operation seconds inputs, "scikit-image, scipy"
+                Python.time python operation seconds inputs, Python.librariesOf operation
             | Reference(_, _, plain), None -> Timing.best seconds plain, "plain F#"
             | Ourselves(way, work), _ -> Timing.best seconds work, way
 
