@@ -143,11 +143,6 @@ module LossSamples =
          else
              target)
 
-    /// The largest entry of a gradient, and the largest difference of another from it.
-    let compare (gradient: float[]) (wanted: float[]) : float * float =
-        wanted |> Array.map abs |> Array.max,
-        Array.map2 (fun got wanted -> abs (got - wanted)) gradient wanted |> Array.max
-
     /// Value and gradient of a loss.
     let differentiate (loss: Loss) (logits: Tensor) (target: Target) : float * float[] =
         Tensors.measured (fun () ->
@@ -158,6 +153,24 @@ module LossSamples =
             match variable.grad with
             | null -> failtest "no gradient reaches the logits"
             | gradient -> Tensors.item value, Tensors.toArray<float>(gradient.``to`` torch.float64))
+
+    /// Fails unless a fast loss agrees with the plain one that it stands for on `inputs`, of either precision: values to
+    /// 1e-12 (double) and 1e-5 (single), gradients to 1e-12 and 1e-6 of the largest entry.
+    let agree (what: string) (fast: Loss) (plain: Loss) (inputs: torch.ScalarType -> Tensor * Target) : unit =
+        for kind, valueTolerance, gradientTolerance in [ torch.float64, 1e-12, 1e-12; torch.float32, 1e-5, 1e-6 ] do
+            let logits, target = inputs kind
+            let value, gradient = differentiate fast logits target
+            let exact, exactGradient = differentiate plain logits target
+
+            Expect.isLessThanOrEqual (abs (value - exact)) (valueTolerance * max 1.0 (abs exact)) $"value, %s{what}"
+            let size (entries: float[]) = entries |> Array.map abs |> Array.max
+
+            // Where the softmax is saturated the gradient is what is left of terms of the size that it has at equal
+            // probabilities, so both ways carry the rounding of those.
+            let _, unsaturated = differentiate plain (torch.zeros_like logits) target
+            let unit = if kind = torch.float64 then 2.2e-16 else 1.2e-7
+            let allowed = gradientTolerance * size exactGradient + 4.0 * unit * size unsaturated
+            Expect.isLessThanOrEqual (size (Array.map2 (-) gradient exactGradient)) allowed $"gradient, %s{what}"
 
     /// Fails unless libtorch refuses to differentiate the gradient of the value by the variable.
     let refusesTwice (value: Tensor) (variable: Tensor) : unit =
