@@ -261,3 +261,56 @@ module Components =
         let struct (runs, count) = collect (byFaces mask.Extent) true mask
         let enclosed = joinOutside mask.Extent runs count
         struct (enclosed, enclosed - joinCorners mask.Extent runs)
+
+    /// The components dealt out to at most `parts` masks of like size: the largest first, each to the mask that has the
+    /// fewest voxels so far. Masks hold whole components, no two have a voxel in common, and together they are the mask;
+    /// none is empty unless the mask is. Throws ArgumentException for fewer parts than 1 and when the connectivity is not
+    /// one of the mask's rank.
+    let split (connectivity: Connectivity) (parts: int) (mask: Mask) : Mask[] =
+        if parts < 1 then
+            invalidArg (nameof parts) $"A mask is split into 1 part or more; got %d{parts}."
+
+        let struct (runs, count) = collect connectivity false mask
+
+        if parts = 1 || count < 2 then
+            [| mask |]
+        else
+            let sizes = Array.zeroCreate<int> runs.Count
+
+            for run in 0 .. runs.Count - 1 do
+                let first = root runs.Parents run
+                sizes[first] <- sizes[first] + runs.Stops[run] - runs.Starts[run]
+
+            let totals = Array.zeroCreate<int>(min parts count)
+            let owners = Array.zeroCreate<int> runs.Count
+
+            let roots =
+                Array.init runs.Count id
+                |> Array.filter (fun run -> runs.Parents[run] = run)
+                |> Array.sortBy (fun run -> struct (-sizes[run], run))
+
+            for first in roots do
+                let owner = Array.IndexOf(totals, Array.min totals)
+                owners[first] <- owner
+                totals[owner] <- totals[owner] + sizes[first]
+
+            let extent = mask.Extent
+
+            let words =
+                totals |> Array.map (fun _ -> Array.zeroCreate<uint64> mask.Words.Length)
+
+            for row in 0 .. extent.Depth * extent.Height - 1 do
+                let start = Layout.row extent (row / extent.Height) (row % extent.Height)
+
+                for run in runs.Rows[row] .. runs.Rows[row + 1] - 1 do
+                    let target = words[owners[root runs.Parents run]]
+                    let low = runs.Starts[run] + 1
+                    let high = runs.Stops[run]
+
+                    for word in low >>> 6 .. high >>> 6 do
+                        let from = if word = (low >>> 6) then low &&& 63 else 0
+                        let last = if word = (high >>> 6) then high &&& 63 else 63
+                        let bits = (UInt64.MaxValue >>> (63 - last + from)) <<< from
+                        target[start + word] <- target[start + word] ||| bits
+
+            words |> Array.map (fun words -> Mask(extent, mask.Spacing, words))

@@ -15,7 +15,10 @@ type Extent private (rank: int, depth: int, height: int, width: int) =
         check (nameof height) height
         check (nameof width) width
 
-        if int64 depth * int64 height * int64 width > int64 Array.MaxLength then
+        let plane = int64 height * int64 width
+
+        // The product of three may be more than 64 bits hold.
+        if plane > int64 Array.MaxLength || plane * int64 depth > int64 Array.MaxLength then
             invalidArg
                 "shape"
                 $"%d{depth} x %d{height} x %d{width} is more than one array holds (%d{Array.MaxLength} elements)."

@@ -1,6 +1,7 @@
 namespace SkeletonRecall
 
 open System
+open System.Buffers
 open System.Runtime.Intrinsics
 
 /// Growing and shrinking masks.
@@ -185,6 +186,19 @@ module Morphology =
 
                 if down > 0 && along > 0 then
                     addShifted extent -down -along wide target
+
+    /// Steps of the cross, to and fro between two arrays whose guards are zero; the one that holds the result.
+    let internal crossInPlace (extent: Extent) (steps: int) (words: uint64[]) (other: uint64[]) : uint64[] =
+        let mutable source = words
+        let mutable target = other
+
+        for _ in 1..steps do
+            crossInto extent source target
+            let done' = target
+            target <- source
+            source <- done'
+
+        source
 
     /// The mask grown by `steps` steps of the element; what would grow over the border is cut off.
     /// No step gives the mask itself. Throws ArgumentException for a negative number of steps and for a ball whose radius

@@ -2,16 +2,14 @@ namespace SkeletonRecall
 
 open System.Numerics
 
-/// What the neighbours of a voxel say about removing it.
+/// What the 26 neighbours of a voxel say about its removal. They are a word of 27 bits: slice * 9 + row * 3 + column, each
+/// offset from 0 to 2; bit 13, the voxel itself, is left out.
 [<RequireQualifiedAccess>]
 module internal SimplePoint =
 
-    // A neighbourhood is a word of 27 bits: slice * 9 + row * 3 + column, each offset from 0 to 2; bit 13, the voxel
-    // itself, is left out.
-
-    // The reference looks up, for each of the 8 octants, 8 times the Euler characteristic that the voxel adds, and wants
-    // the sum to be 0. The same without a table: what the voxel, as a closed cube, shares with its neighbours has the
-    // Euler characteristic 1 (corners minus edges plus faces that any neighbour touches).
+    /// The reference looks up, for each of the 8 octants, 8 times the Euler characteristic that the voxel adds, and wants
+    /// the sum to be 0. The same without a table: what the voxel, as a closed cube, shares with its neighbours has the
+    /// Euler characteristic 1 (corners minus edges plus faces that any neighbour touches).
     let inline isEulerInvariant (neighbours: uint) : bool =
         let columns = neighbours ||| (neighbours >>> 1)
         let rows = neighbours ||| (neighbours >>> 3)
@@ -31,8 +29,8 @@ module internal SimplePoint =
 
         BitOperations.PopCount even - BitOperations.PopCount odd = 1
 
-    // For the 9 bits of one slice: what lies within one voxel of them in the slice, and, in bit 15, whether they are
-    // more than one component.
+    /// For the 9 bits of one slice: what lies within one voxel of them in the slice, and, in bit 15, whether they are
+    /// more than one component.
     let slices: uint16[] =
         let near (one: int) (two: int) =
             abs (one / 3 - two / 3) <= 1 && abs (one % 3 - two % 3) <= 1
@@ -52,12 +50,12 @@ module internal SimplePoint =
             let whole = flood bits (bits &&& -bits) = bits
             uint16 (grow bits) ||| (if whole then 0us else 0x8000us))
 
-    // The neighbours reached from one of them; only needed where a slice falls apart.
+    /// The neighbours reached from one of them; only needed where a slice falls apart.
     let isOnePiece (neighbours: uint) : bool =
         let mutable reached = 0u
         let mutable more = neighbours &&& (0u - neighbours)
 
-        while more <> reached do
+        while more <> reached && more <> neighbours do
             reached <- more
 
             let columns =
@@ -70,10 +68,10 @@ module internal SimplePoint =
 
             more <- (rows ||| (rows <<< 9) ||| (rows >>> 9)) &&& neighbours
 
-        reached = neighbours
+        more = neighbours
 
     /// Whether the neighbours are at most one 26-component.
-    let inline isSimple (neighbours: uint) : bool =
+    let inline isSimple (slices: uint16[]) (neighbours: uint) : bool =
         let upper = neighbours &&& 511u
         let middle = (neighbours >>> 9) &&& 511u
         let lower = neighbours >>> 18
@@ -88,8 +86,8 @@ module internal SimplePoint =
         else
             isOnePiece neighbours
 
-    // Neither an isolated voxel nor an end of a curve, and nothing changes when it goes.
-    let inline isRemovable (neighbours: uint) : bool =
+    /// Neither an isolated voxel nor an end of a curve, and nothing changes when it goes.
+    let inline isRemovable (slices: uint16[]) (neighbours: uint) : bool =
         neighbours &&& (neighbours - 1u) <> 0u
         && isEulerInvariant neighbours
-        && isSimple neighbours
+        && isSimple slices neighbours

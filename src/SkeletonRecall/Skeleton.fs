@@ -53,6 +53,27 @@ module Skeleton =
         | Thinning.Lee -> ThinVolume.thin true mask
         | Thinning.Zhang -> thinBy thinning mask
 
+    /// The skeletons of several masks, on so many threads; each is what `thin` gives, whatever the number of threads is.
+    /// Throws ArgumentException for fewer threads than 1.
+    let thinMany (threads: int) (masks: Mask[]) : Mask[] = Workers.map threads thin masks
+
+    /// The skeleton of one mask on several threads: its components (26 neighbours, or 8) are dealt out to as many masks
+    /// of like size, which are thinned apart. That is exact, for whether a voxel goes depends on its neighbours alone, which
+    /// are of its own component, and a component that is done stays as it is in every later pass. Dealing out costs one
+    /// labelling, so that it pays for large or thick masks of several components; one component is thinned by one thread.
+    /// The result is that of `thin`, whatever the number of threads is. Throws ArgumentException for fewer threads than 1.
+    let thinOn (threads: int) (mask: Mask) : Mask =
+        Workers.require threads
+
+        if threads = 1 then
+            thin mask
+        else
+            let foreground = (ConnectivityPair.standard mask.Extent.Rank).Foreground
+
+            Components.split foreground threads mask
+            |> Workers.map threads thin
+            |> Array.reduce Mask.union
+
     /// The skeleton without its spurs: branches from a junction to an end that are shorter than `least` mm. The shortest
     /// goes first; where a junction is left with two branches, these become one branch before the next is looked at, so
     /// that of a fork's two tips the longer one goes on as part of the main curve, and no curve is eaten from its end.

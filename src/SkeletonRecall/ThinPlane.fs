@@ -1,5 +1,7 @@
 namespace SkeletonRecall
 
+open System
+open System.Buffers
 open System.Runtime.Intrinsics
 
 /// Thinning of planes as scikit-image's `skeletonize` does it (T. Y. Zhang and C. Y. Suen, "A fast parallel algorithm
@@ -200,15 +202,15 @@ module internal ThinPlane =
             pass
             last
 
-    /// The skeleton of a plane. Each pass decides on what the one before left and removes all its pixels at once; the
-    /// two passes alternate until neither removes any.
-    let thin (mask: Mask) : Mask =
-        let extent = mask.Extent
+    /// Thins the words of a plane, with a second array of at least as many. Each pass decides on what the one before
+    /// left and removes all its pixels at once; the two passes alternate until neither removes any. Guards of the
+    /// second array are zero afterwards.
+    let thinInPlace (extent: Extent) (words: uint64[]) (fresh: uint64[]) : unit =
         let stride = Layout.stride extent
-        let words = Array.copy mask.Words
-        let fresh = Array.zeroCreate<uint64> words.Length
+        let length = Layout.length extent
+        Array.Clear(fresh, 0, length)
         let last = (Layout.row extent 0 (extent.Height - 1) + stride - 1) >>> 3
-        let active = Array.zeroCreate<int>((words.Length >>> 3) + 2)
+        let active = Array.zeroCreate<int>((length >>> 3) + 2)
         let changed = Array.zeroCreate<int>(last + 1)
         let mutable pass = 1
         let mutable changing = true
@@ -219,4 +221,10 @@ module internal ThinPlane =
             pass <- pass + 2
             changing <- first + second > 0
 
-        Mask(extent, mask.Spacing, words)
+    /// The skeleton of a plane.
+    let thin (mask: Mask) : Mask =
+        let words = Array.copy mask.Words
+        let fresh = ArrayPool<uint64>.Shared.Rent words.Length
+        thinInPlace mask.Extent words fresh
+        ArrayPool<uint64>.Shared.Return fresh
+        Mask(mask.Extent, mask.Spacing, words)

@@ -45,6 +45,7 @@ module internal ThinVolume =
         let lower0 = words[at + slab - stride]
         let lower1 = words[at + slab]
         let lower2 = words[at + slab + stride]
+        let slices = SimplePoint.slices
         let mutable accepted = 0UL
         let mutable rest = candidates
 
@@ -67,7 +68,7 @@ module internal ThinVolume =
                     ||| (three lower1 place <<< 21)
                     ||| (three lower2 place <<< 24)
 
-            if SimplePoint.isRemovable neighbours then
+            if SimplePoint.isRemovable slices neighbours then
                 accepted <- accepted ||| bit
 
         accepted
@@ -91,6 +92,7 @@ module internal ThinVolume =
         let lower0 = words[at + slab - stride]
         let lower1 = words[at + slab]
         let lower2 = words[at + slab + stride]
+        let slices = SimplePoint.slices
         let before = middle1
         let mutable rest = candidates
 
@@ -115,8 +117,8 @@ module internal ThinVolume =
                     ||| (three lower2 place <<< 24)
 
             if
-                SimplePoint.isSimple neighbours
-                && (not guarded || SimplePoint.isRemovable neighbours)
+                SimplePoint.isSimple slices neighbours
+                && (not guarded || SimplePoint.isRemovable slices neighbours)
             then
                 middle1 <- middle1 ^^^ bit
 
@@ -129,22 +131,32 @@ module internal ThinVolume =
     // test does not depend on the direction, so that they need no second one. `Active` marks chunks of 8 words that may
     // hold a voxel in need of one. `Places` and `Accepted` list the candidates of a pass, a word each, in raster order.
     [<Sealed>]
-    type private Work(words: uint64[], stride: int, slab: int, first: int, last: int) =
-        let capacity = words.Length - MemoryExtensions.Count(ReadOnlySpan words, 0UL)
+    type private Work(extent: Extent, words: uint64[], settled: uint64[]) =
+        let length = Layout.length extent
+        let stride = Layout.stride extent
+
+        let end' = Layout.row extent (extent.Depth - 1) (extent.Height - 1) + stride
+
+        let capacity = length - MemoryExtensions.Count(ReadOnlySpan(words, 0, length), 0UL)
         member _.Words: uint64[] = words
         member _.Stride: int = stride
-        member _.Slab: int = slab
-        member _.First: int = first
-        member _.Last: int = last
-        member val Settled: uint64[] = ArrayPool<uint64>.Shared.Rent words.Length
-        member val Active: byte[] = Array.create ((words.Length >>> 3) + 2) 1uy
+        member _.Slab: int = Layout.slab extent
+        member _.First: int = Layout.row extent 0 0 >>> 3
+        member _.Last: int = (end' - 1) >>> 3
+        member _.Settled: uint64[] = settled
+
+        member val Active: byte[] =
+            let active = Array.zeroCreate<byte>((length >>> 3) + 16)
+            let first = Layout.row extent 0 0 >>> 3
+            Array.Fill(active, 1uy, first, ((end' - 1) >>> 3) - first + 1)
+            active
+
         member val Places: int[] = ArrayPool<int>.Shared.Rent capacity
         member val Accepted: uint64[] = ArrayPool<uint64>.Shared.Rent capacity
         member val Border: uint64[] = Array.zeroCreate 8
 
         interface IDisposable with
             member this.Dispose() : unit =
-                ArrayPool<uint64>.Shared.Return this.Settled
                 ArrayPool<int>.Shared.Return this.Places
                 ArrayPool<uint64>.Shared.Return this.Accepted
 
@@ -156,8 +168,13 @@ module internal ThinVolume =
         let border = work.Border
         let mutable found = 0
 
-        for chunk in work.First .. work.Last do
-            if active[chunk] <> 0uy then
+        for group in work.First >>> 3 .. work.Last >>> 3 do
+            // Eight chunks at a time: most are quiet.
+            let mutable flags = BitConverter.ToUInt64(active, 8 * group)
+
+            while flags <> 0UL do
+                let chunk = 8 * group + (BitOperations.TrailingZeroCount flags >>> 3)
+                flags <- flags &&& (flags - 1UL)
                 let at = 8 * chunk
                 let pending = Vector512.AndNot(load words at, load settled at)
 
@@ -275,36 +292,12 @@ module internal ThinVolume =
 
         changed
 
-    // A plane lies as a slice of a volume: with guard slices.
-    let private asVolume (mask: Mask) : struct (Extent * uint64[]) =
-        let extent = mask.Extent
-
-        if extent.Rank = 3 then
-            struct (extent, Array.copy mask.Words)
-        else
-            let space = Extent.space 1 extent.Height extent.Width
-            let words = Array.zeroCreate<uint64>(Layout.length space)
-            mask.Words.CopyTo(words, Layout.slab space)
-            struct (space, words)
-
-    /// The skeleton of a volume, or of a plane taken as a volume of one slice. Passes over the sides alternate until
-    /// none removes a voxel; within a pass candidates are chosen on what the pass before left, and removed one by one
-    /// in raster order as long as they are still simple.
-    /// It may erase whole components, as scikit-image's does (its issue 3757), unless it is guarded: then a voxel only goes
-    /// if it passes, at that moment, the whole test again by which it was chosen. It has more than one neighbour, its
-    /// neighbours are one 26-component, and it is Euler-invariant, which together make it a simple point of 26/6, so that
-    /// the topology stays by definition, one voxel after the other.
-    let thin (guarded: bool) (mask: Mask) : Mask =
-        let struct (extent, words) = asVolume mask
-        let first = Layout.row extent 0 0 >>> 3
-
-        let last =
-            (Layout.row extent (extent.Depth - 1) (extent.Height - 1) + Layout.stride extent
-             - 1)
-            >>> 3
-
-        use work = new Work(words, Layout.stride extent, Layout.slab extent, first, last)
-        Array.Clear work.Settled
+    // Thins the words of a volume, with a second array of at least as many. Passes over the sides alternate until none
+    // removes a voxel; within a pass candidates are chosen on what the pass before left, and removed one by one in
+    // raster order as long as they are still simple. Guards of the second array are zero afterwards.
+    let private thinSpace (guarded: bool) (extent: Extent) (words: uint64[]) (settled: uint64[]) : unit =
+        Array.Clear(settled, 0, Layout.length extent)
+        use work = new Work(extent, words, settled)
         let sides = if extent.Depth = 1 then 4 else 6
         let mutable changing = true
 
@@ -315,8 +308,32 @@ module internal ThinVolume =
                 if pass guarded work side then
                     changing <- true
 
-        if mask.Extent.Rank = 3 then
-            Mask(mask.Extent, mask.Spacing, words)
+    // A plane lies as a slice of a volume: with guard slices.
+    let private thinAsSlice (guarded: bool) (extent: Extent) (words: uint64[]) : unit =
+        let space = Extent.space 1 extent.Height extent.Width
+        let inside = Array.zeroCreate<uint64>(Layout.length space)
+        let length = Layout.length extent
+        Array.Copy(words, 0, inside, Layout.slab space, length)
+        thinSpace guarded space inside (Array.zeroCreate<uint64> inside.Length)
+        Array.Copy(inside, Layout.slab space, words, 0, length)
+
+    /// Thins the words of a volume, or of a plane taken as a volume of one slice, with a second array of at least as many,
+    /// whose guards are zero afterwards.
+    let thinInPlace (guarded: bool) (extent: Extent) (words: uint64[]) (other: uint64[]) : unit =
+        if extent.Rank = 3 then
+            thinSpace guarded extent words other
         else
-            let slab = Layout.slab extent
-            Mask(mask.Extent, mask.Spacing, words[slab .. slab + mask.Words.Length - 1])
+            Array.Clear(other, 0, Layout.length extent)
+            thinAsSlice guarded extent words
+
+    /// The skeleton of a volume, or of a plane taken as a volume of one slice.
+    /// It may erase whole components, as scikit-image's does (its issue 3757), unless it is guarded: then a voxel only goes
+    /// if it passes, at that moment, the whole test again by which it was chosen. It has more than one neighbour, its
+    /// neighbours are one 26-component, and it is Euler-invariant, which together make it a simple point of 26/6, so that
+    /// the topology stays by definition, one voxel after the other.
+    let thin (guarded: bool) (mask: Mask) : Mask =
+        let words = Array.copy mask.Words
+        let other = ArrayPool<uint64>.Shared.Rent words.Length
+        thinInPlace guarded mask.Extent words other
+        ArrayPool<uint64>.Shared.Return other
+        Mask(mask.Extent, mask.Spacing, words)

@@ -1,7 +1,6 @@
 namespace SkeletonRecall
 
-open System.Numerics
-open System.Runtime.Intrinsics
+open System
 
 /// Tubed skeletons, the targets of the Skeleton Recall loss: the skeleton of the merged foreground, grown a little, with
 /// the class of each voxel's own label (Y. Kirchhoff et al., "Skeleton Recall Loss for Connectivity Conserving and
@@ -12,94 +11,17 @@ module Tube =
     /// Upstream's: `TubeOptions.standard`.
     let standard: TubeOptions = TubeOptions.standard
 
-    // Which of 64 labels are above 0, the first in bit 0.
-    let inline private positive (labels: int16[]) (at: int) : uint64 =
-        let half (at: int) =
-            Vector512.ExtractMostSignificantBits(
-                Vector512.GreaterThan(Vector512.LoadUnsafe &labels[at], Vector512<int16>.Zero)
-            )
-
-        half at ||| (half (at + 32) <<< 32)
-
-    let private binarizeInto (extent: Extent) (labels: int16[]) (words: uint64[]) : unit =
-        let width = extent.Width
-
-        // Of the `count` labels before `stop`, where there are 64 to read that end there.
-        let tail (stop: int) (count: int) : uint64 =
-            if stop >= 64 then
-                positive labels (stop - 64) >>> (64 - count)
-            else
-                let mutable bits = 0UL
-
-                for place in 0 .. count - 1 do
-                    if labels[stop - count + place] > 0s then
-                        bits <- bits ||| (1UL <<< place)
-
-                bits
-
-        for slice in 0 .. extent.Depth - 1 do
-            for row in 0 .. extent.Height - 1 do
-                let start = Extent.index extent slice row 0
-                let mutable target = Layout.row extent slice row
-                let mutable column = 0
-                let mutable carry = 0UL
-
-                while column + 64 <= width do
-                    let bits = positive labels (start + column)
-                    words[target] <- (bits <<< 1) ||| carry
-                    carry <- bits >>> 63
-                    target <- target + 1
-                    column <- column + 64
-
-                if column < width then
-                    carry <- carry ||| (tail (start + width) (width - column) <<< 1)
-
-                words[target] <- carry
-
-    // Copies, into a target of zeros, the labels of the voxels that are in the words.
-    let private paintInto (extent: Extent) (labels: int16[]) (words: uint64[]) (target: int16[]) : unit =
-        let places =
-            Vector256.Create<int16>(Array.init 16 (fun place -> int16 (1 <<< place)))
-
-        for slice in 0 .. extent.Depth - 1 do
-            for row in 0 .. extent.Height - 1 do
-                let start = Extent.index extent slice row 0
-                let first = Layout.row extent slice row
-
-                for word in 0 .. Layout.stride extent - 1 do
-                    // Columns 64 * word to 64 * word + 63 are bits 1 to 63 and the first of the next word.
-                    let at = start + 64 * word
-                    let isWhole = 64 * word + 64 <= extent.Width
-                    let mutable bits = words[first + word] >>> 1
-
-                    if isWhole then
-                        bits <- bits ||| (words[first + word + 1] <<< 63)
-
-                    if bits <> 0UL && isWhole then
-                        for block in 0..3 do
-                            let here = int16 (bits >>> (16 * block))
-
-                            if here <> 0s then
-                                let inside = Vector256.Equals(Vector256.Create here &&& places, places)
-                                let from = Vector256.LoadUnsafe &labels[at + 16 * block]
-                                Vector256.StoreUnsafe(inside &&& from, &target[at + 16 * block])
-                    else
-                        while bits <> 0UL do
-                            let place = at + BitOperations.TrailingZeroCount bits
-                            target[place] <- labels[place]
-                            bits <- bits &&& (bits - 1UL)
-
     /// All voxels of any class (labels above 0) as one mask.
     let binarize (labels: LabelMap) : Mask =
         let words = Array.zeroCreate<uint64>(Layout.length labels.Extent)
-        binarizeInto labels.Extent labels.Data words
+        TubeBits.binarizeInto labels.Extent (ReadOnlySpan labels.Data) words
         Mask(labels.Extent, labels.Spacing, words)
 
     /// The labels inside the mask, 0 outside. Throws ArgumentException when the extents differ.
     let assignClasses (labels: LabelMap) (mask: Mask) : LabelMap =
         Extent.requireEqual (nameof mask) labels.Extent mask.Extent
         let data = Array.zeroCreate<int16> labels.Extent.Count
-        paintInto labels.Extent labels.Data mask.Words data
+        TubeBits.paintInto labels.Extent mask.Words (ReadOnlySpan labels.Data) (Span data) true
         Volume<int16>(labels.Extent, labels.Spacing, data)
 
     let private hasLabel (label: int16) (labels: LabelMap) : Mask =
@@ -157,12 +79,24 @@ module Tube =
             |> Mask.intersect structure
             |> Mask.union tubes)
 
-    /// The tubed skeleton of a label map, by default equal to upstream's bit for bit: binarized, thinned (Zhang in planes,
-    /// Lee in volumes), grown by 2 steps of the cross, and given the labels. Every voxel is 0 or its own label, so that
-    /// the tube never leaves the labelled structure (negative labels that a tube around the merged foreground reaches
-    /// stay what they are). Throws ArgumentException for options out of range and for Zhang's method on a volume.
-    let ofLabels (options: TubeOptions) (labels: LabelMap) : LabelMap =
-        TubeOptions.require options
+    // The method and the steps of options that the workers on bits serve; a negative number of steps for others.
+    let private fast (options: TubeOptions) (extent: Extent) : struct (Thinning * int) =
+        let thinning = options.Thinning |> Option.defaultValue (Skeleton.standard extent)
+
+        match options.Radius with
+        | TubeRadius.Steps steps when
+            options =
+                { standard with
+                    Radius = options.Radius
+                    Thinning = options.Thinning
+                }
+            && (thinning = Thinning.Lee || extent.Rank = 2)
+            ->
+            struct (thinning, steps)
+        | _ -> struct (thinning, -1)
+
+    // Every step by its own function.
+    let private compose (options: TubeOptions) (labels: LabelMap) : LabelMap =
         let ignored = options.Ignore |> Option.map (fun label -> hasLabel label labels)
 
         match options.SkeletonOf with
@@ -175,6 +109,67 @@ module Tube =
             |> without ignored
             |> assignClasses labels
         | SkeletonOf.EachClass -> ofClasses options ignored labels |> assignClasses labels
+
+    /// The tubed skeleton of a label map, by default equal to upstream's bit for bit: binarized, thinned (Zhang in planes,
+    /// Lee in volumes), grown by 2 steps of the cross, and given the labels. Every voxel is 0 or its own label, so that
+    /// the tube never leaves the labelled structure (negative labels that a tube around the merged foreground reaches
+    /// stay what they are). Throws ArgumentException for options out of range and for Zhang's method on a volume.
+    let ofLabels (options: TubeOptions) (labels: LabelMap) : LabelMap =
+        TubeOptions.require options
+        let extent = labels.Extent
+
+        match fast options extent with
+        | struct (thinning, steps) when steps >= 0 ->
+            let data = Array.zeroCreate<int16> extent.Count
+            TubeBits.tubeInto extent thinning steps (ReadOnlySpan labels.Data) (Span data) true
+            Volume<int16>(extent, labels.Spacing, data)
+        | _ -> compose options labels
+
+    /// What `ofLabels` gives, written into the caller's own memory, so that a loader makes no garbage: `labels` and `target`
+    /// are row-major and hold as many values as the extent has voxels; every value of the target is written. The target
+    /// may be the labels themselves. With options as upstream's (any steps, no ignore label, merged foreground) nothing
+    /// but two arrays of bits is borrowed meanwhile; other options make label maps on the way. The spacing matters to
+    /// balls and to pruning. Throws ArgumentException as `ofLabels` does, for other lengths, for a spacing of another
+    /// rank, and for a target that overlaps the labels without being them.
+    let ofLabelsInto
+        (options: TubeOptions)
+        (extent: Extent)
+        (spacing: Spacing)
+        (labels: ReadOnlySpan<int16>)
+        (target: Span<int16>)
+        : unit =
+        TubeOptions.require options
+
+        if labels.Length <> extent.Count then
+            invalidArg (nameof labels) $"%O{extent} needs %d{extent.Count} labels; got %d{labels.Length}."
+
+        if target.Length <> extent.Count then
+            invalidArg (nameof target) $"%O{extent} needs a target of %d{extent.Count}; got %d{target.Length}."
+
+        if spacing.Rank <> extent.Rank then
+            invalidArg (nameof spacing) $"A spacing of rank %d{spacing.Rank} does not fit the extent %O{extent}."
+
+        let mutable apart = 0
+        let isShared = labels.Overlaps(Span.op_Implicit target, &apart)
+
+        if isShared && apart <> 0 then
+            invalidArg (nameof target) $"The target lies %d{apart} values into the labels; it may be them or lie apart."
+
+        match fast options extent with
+        | struct (thinning, steps) when steps >= 0 ->
+            if not isShared then
+                target.Clear()
+
+            TubeBits.tubeInto extent thinning steps labels target (not isShared)
+        | _ ->
+            let tube = compose options (Volume<int16>(extent, spacing, labels.ToArray()))
+            tube.Data.CopyTo target
+
+    /// The tubed skeletons of several label maps, on so many threads; each is what `ofLabels` gives, whatever the number
+    /// of threads is. Throws ArgumentException as `ofLabels` does, and for fewer threads than 1.
+    let ofMany (threads: int) (options: TubeOptions) (maps: LabelMap[]) : LabelMap[] =
+        TubeOptions.require options
+        Workers.map threads (ofLabels options) maps
 
     /// The tubed skeletons of regions, which may overlap: one mask per region, which is a list of the labels that it
     /// consists of (as nnU-Net's `labels` are in a data set of regions). A tube lies inside its region. It runs around

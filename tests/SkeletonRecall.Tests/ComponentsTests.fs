@@ -44,6 +44,24 @@ let tests =
     testList
         "Components"
         [
+            Property.test "a mask is split into masks of whole components" (fun (AnyMask mask) ->
+                let every =
+                    if mask.Extent.Rank = 2 then
+                        [ Connectivity.Four; Connectivity.Eight ]
+                    else
+                        [ Connectivity.Six; Connectivity.Eighteen; Connectivity.TwentySix ]
+
+                List.allPairs every [ 1..4 ]
+                |> List.forall (fun (connectivity, parts) ->
+                    let masks = Components.split connectivity parts mask
+                    let count = Components.count connectivity mask
+
+                    masks.Length = max 1 (min parts count)
+                    && Array.sumBy Mask.count masks = Mask.count mask
+                    && Mask.equal (Array.reduce Mask.union masks) mask
+                    && Array.sumBy (Components.count connectivity) masks = count
+                    && (masks.Length = 1 || not (Array.exists Mask.isEmpty masks))))
+
             Property.test "neighbours share a label, numbered in raster order" (fun (AnyMask mask) ->
                 connectivities mask
                 |> List.forall (fun connectivity -> isLabelling connectivity mask))

@@ -29,6 +29,23 @@ let tests =
             <| fun () ->
                 Expect.throwsT<ArgumentException> (fun () -> Extent.space 2048 2048 2048 |> ignore) "2^33 voxels"
 
+            testCase "nor more than 64 bits count; the message has the size and the limit"
+            <| fun () ->
+                let longest = Int32.MaxValue
+
+                for shape in
+                    [
+                        [ longest; longest; longest ]
+                        [ longest; 1; 2 ]
+                        [ 1 <<< 30; 1 <<< 30; 16 ]
+                        [ 1 <<< 16; 1 <<< 16 ]
+                    ] do
+                    Expect.throwsC (fun () -> Extent.ofShape shape |> ignore) (fun error ->
+                        Expect.isTrue (error :? ArgumentException) $"%A{shape}"
+                        let size = (if shape.Length = 2 then 1 :: shape else shape) |> List.map string
+                        Expect.stringContains error.Message (String.Join(" x ", size)) "the size"
+                        Expect.stringContains error.Message (string Array.MaxLength) "the limit")
+
             testCase "a spacing is positive and finite"
             <| fun () ->
                 for values in

@@ -113,6 +113,32 @@ let tests =
                 Expect.isLessThan (SkeletonGraph.tortuosity branch) 1.05 "tortuosity"
                 Expect.isGreaterThanOrEqual (SkeletonGraph.tortuosity branch) 1.0 "tortuosity"
 
+            Property.test "components apart, on any number of threads, make the same skeleton" (fun (AnyMask mask) ->
+                let wanted = Skeleton.thin mask
+
+                [ 1..4 ]
+                |> List.forall (fun threads -> Mask.equal (Skeleton.thinOn threads mask) wanted))
+
+            Property.test
+                "many masks, on any number of threads, have each its own skeleton"
+                (fun (AnyPair(left, right)) ->
+                    let masks = [| left; right; Mask.union left right; Mask.complement left |]
+                    let wanted = Array.map Skeleton.thin masks
+
+                    [ 1..5 ]
+                    |> List.forall (fun threads -> Array.forall2 Mask.equal (Skeleton.thinMany threads masks) wanted))
+
+            testCase "a thread is needed"
+            <| fun () ->
+                let mask = Mask.complement (Mask.empty (Extent.plane 3 3))
+
+                for threads in [ 0; -1 ] do
+                    Expect.throwsT<ArgumentException> (fun () -> Skeleton.thinOn threads mask |> ignore) "thinOn"
+
+                    Expect.throwsT<ArgumentException>
+                        (fun () -> Skeleton.thinMany threads [| mask |] |> ignore)
+                        "thinMany"
+
             testCase "Zhang's method is for planes"
             <| fun () ->
                 Expect.throwsT<ArgumentException>

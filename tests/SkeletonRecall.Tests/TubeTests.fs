@@ -344,6 +344,61 @@ let tests =
                     [ "........"; "........"; "11111111" ]
                     "pruned"
 
+            Property.test "is the composition of its steps" (fun (AnyLabels labels) ->
+                [ 0..3 ]
+                |> List.forall (fun radius ->
+                    let wanted =
+                        labels
+                        |> Tube.binarize
+                        |> Skeleton.thin
+                        |> Morphology.dilate Element.Cross radius
+                        |> Tube.assignClasses labels
+
+                    Volume.equal (Tube.ofLabels (steps radius) labels) wanted))
+
+            Property.test "into the caller's memory it is the same" (fun (AnyLabels labels) ->
+                let into (options: TubeOptions) (source: int16[]) (target: int16[]) =
+                    Tube.ofLabelsInto options labels.Extent labels.Spacing (ReadOnlySpan source) (Span target)
+
+                Tube.standard :: steps 0 :: steps 1 :: variants
+                |> List.filter (fun options -> options.Thinning <> Some Thinning.Zhang)
+                |> List.forall (fun options ->
+                    let wanted = (Tube.ofLabels options labels).Data
+                    let dirty = Array.create labels.Extent.Count 77s
+                    into options labels.Data dirty
+                    let itself = Array.copy labels.Data
+                    into options itself itself
+                    dirty = wanted && itself = wanted))
+
+            Property.test "many at once are each by itself" (fun (AnyLabels labels) ->
+                let maps = [| labels; only 1s labels; only 2s labels; labels |]
+                let wanted = maps |> Array.map (Tube.ofLabels Tube.standard)
+
+                [ 1..5 ]
+                |> List.forall (fun threads ->
+                    Array.forall2 Volume.equal (Tube.ofMany threads Tube.standard maps) wanted))
+
+            testCase "memory of other lengths, shifted memory and another rank's spacing are refused"
+            <| fun () ->
+                let extent = Extent.plane 3 5
+                let store = Array.zeroCreate<int16> 40
+
+                let refused (spacing: Spacing) (from: int, count: int) (target: int, room: int) (message: string) =
+                    Expect.throwsT<ArgumentException>
+                        (fun () ->
+                            Tube.ofLabelsInto
+                                Tube.standard
+                                extent
+                                spacing
+                                (ReadOnlySpan(store, from, count))
+                                (Span(store, target, room)))
+                        message
+
+                refused (Spacing.unit 2) (0, 14) (20, 15) "14 labels"
+                refused (Spacing.unit 2) (0, 15) (20, 16) "a target of 16"
+                refused (Spacing.unit 2) (0, 15) (1, 15) "a target one value into the labels"
+                refused (Spacing.unit 3) (0, 15) (20, 15) "a spacing of a volume"
+
             testCase "an empty map has an empty tube"
             <| fun () ->
                 let labels = Volume.create (Extent.space 3 4 5) (Array.zeroCreate<int16> 60)

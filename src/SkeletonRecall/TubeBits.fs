@@ -1,0 +1,141 @@
+namespace SkeletonRecall
+
+open System
+open System.Buffers
+open System.Numerics
+open System.Runtime.InteropServices
+open System.Runtime.Intrinsics
+
+/// The workers of tubes: label maps to bits and back, and the whole way between them on two arrays of bits.
+[<RequireQualifiedAccess>]
+module internal TubeBits =
+
+    // Which of 64 labels are above 0, the first in bit 0.
+    let inline private positive (labels: ReadOnlySpan<int16>) (at: int) : uint64 =
+        let low = Vector512.LoadUnsafe(&MemoryMarshal.GetReference labels, unativeint at)
+
+        let high =
+            Vector512.LoadUnsafe(&MemoryMarshal.GetReference labels, unativeint (at + 32))
+
+        Vector512.ExtractMostSignificantBits(Vector512.GreaterThan(low, Vector512<int16>.Zero))
+        ||| (Vector512.ExtractMostSignificantBits(Vector512.GreaterThan(high, Vector512<int16>.Zero))
+             <<< 32)
+
+    // Of the `count` labels before `stop`, of which there are less than 64.
+    let private tail (labels: ReadOnlySpan<int16>) (stop: int) (count: int) : uint64 =
+        if stop >= 64 then
+            positive labels (stop - 64) >>> (64 - count)
+        else
+            let mutable bits = 0UL
+
+            for place in 0 .. count - 1 do
+                if labels[stop - count + place] > 0s then
+                    bits <- bits ||| (1UL <<< place)
+
+            bits
+
+    /// Sets the bits of all labels above 0. All words of the rows are written; guard rows and slices must be zero.
+    let binarizeInto (extent: Extent) (labels: ReadOnlySpan<int16>) (words: uint64[]) : unit =
+        let width = extent.Width
+
+        for slice in 0 .. extent.Depth - 1 do
+            for row in 0 .. extent.Height - 1 do
+                let start = Extent.index extent slice row 0
+                let mutable target = Layout.row extent slice row
+                let mutable column = 0
+                let mutable carry = 0UL
+
+                while column + 64 <= width do
+                    let bits = positive labels (start + column)
+                    words[target] <- (bits <<< 1) ||| carry
+                    carry <- bits >>> 63
+                    target <- target + 1
+                    column <- column + 64
+
+                if column < width then
+                    carry <- carry ||| (tail labels (start + width) (width - column) <<< 1)
+
+                words[target] <- carry
+
+    // Lane i of 16 has bit i alone.
+    let private places: Vector256<int16> =
+        Vector256.Create<int16>(Array.init 16 (fun place -> int16 (1 <<< place)))
+
+    /// Writes the labels of the voxels that are in the words and 0 for the others, which need no writing where the
+    /// target is known to be zero. The target may be the labels themselves.
+    let paintInto
+        (extent: Extent)
+        (words: uint64[])
+        (labels: ReadOnlySpan<int16>)
+        (target: Span<int16>)
+        (isZero: bool)
+        : unit =
+        let places = places
+        let width = extent.Width
+
+        for slice in 0 .. extent.Depth - 1 do
+            for row in 0 .. extent.Height - 1 do
+                let start = Extent.index extent slice row 0
+                let first = Layout.row extent slice row
+
+                for word in 0 .. Layout.stride extent - 1 do
+                    // Columns 64 * word to 64 * word + 63 are bits 1 to 63 and the first of the next word.
+                    let at = start + 64 * word
+
+                    if 64 * word + 64 <= width then
+                        let bits = (words[first + word] >>> 1) ||| (words[first + word + 1] <<< 63)
+
+                        if bits <> 0UL then
+                            for block in 0..3 do
+                                let here = int16 (bits >>> (16 * block))
+
+                                // Most blocks are empty; what is not touched is not fetched from memory.
+                                if here <> 0s || not isZero then
+                                    let inside = Vector256.Equals(Vector256.Create here &&& places, places)
+                                    let place = unativeint (at + 16 * block)
+
+                                    let from = Vector256.LoadUnsafe(&MemoryMarshal.GetReference labels, place)
+
+                                    Vector256.StoreUnsafe(inside &&& from, &MemoryMarshal.GetReference target, place)
+                        elif not isZero then
+                            target.Slice(at, 64).Clear()
+                    else
+                        let mutable bits = words[first + word] >>> 1
+
+                        if isZero then
+                            while bits <> 0UL do
+                                let place = at + BitOperations.TrailingZeroCount bits
+                                target[place] <- labels[place]
+                                bits <- bits &&& (bits - 1UL)
+                        else
+                            for place in at .. start + width - 1 do
+                                target[place] <- labels[place] * int16 (bits &&& 1UL)
+                                bits <- bits >>> 1
+
+    /// Upstream's tubed skeleton: binarized, thinned by the method, grown by steps of the cross, painted. Everything
+    /// in between are two arrays of bits, which are borrowed.
+    let tubeInto
+        (extent: Extent)
+        (thinning: Thinning)
+        (steps: int)
+        (labels: ReadOnlySpan<int16>)
+        (target: Span<int16>)
+        (isZero: bool)
+        : unit =
+        let length = Layout.length extent
+        let words = ArrayPool<uint64>.Shared.Rent length
+        let other = ArrayPool<uint64>.Shared.Rent length
+
+        try
+            Array.Clear(words, 0, length)
+            binarizeInto extent labels words
+
+            match thinning with
+            | Thinning.Zhang -> ThinPlane.thinInPlace extent words other
+            | Thinning.Lee -> ThinVolume.thinInPlace false extent words other
+
+            let grown = Morphology.crossInPlace extent steps words other
+            paintInto extent grown labels target isZero
+        finally
+            ArrayPool<uint64>.Shared.Return words
+            ArrayPool<uint64>.Shared.Return other
