@@ -57,6 +57,8 @@ type Image =
         Channels: int
         Extent: Extent
         Spacing: Spacing
+        /// Where it lies; of a plane from a photograph, the standard one.
+        Geometry: Geometry
         Data: float32[]
     }
 
@@ -64,7 +66,7 @@ type Image =
 [<RequireQualifiedAccess>]
 module Image =
 
-    /// An image over the given array, which is not copied; spacing 1 mm.
+    /// An image over the given array, which is not copied; spacing 1 mm, geometry standard.
     /// Throws ArgumentException when the array's length is not channels times the extent's count.
     let create (channels: int) (extent: Extent) (data: float32[]) : Image =
         if channels < 1 || data.Length <> channels * extent.Count then
@@ -76,6 +78,7 @@ module Image =
             Channels = channels
             Extent = extent
             Spacing = Spacing.unit extent.Rank
+            Geometry = Geometry.standard extent.Rank
             Data = data
         }
 

@@ -81,3 +81,19 @@ module Files =
             | _ ->
                 discard ()
                 reraise ()
+
+    /// What `read` makes of a file, opened for reading; its reason becomes the problem. `wanted` as in `read`.
+    let withStream (path: string) (wanted: string) (read: Stream -> Result<'T, string>) : Result<'T, Problem> =
+        try
+            if Directory.Exists path then
+                Error(Unreadable(path, "it is a folder"))
+            elif File.Exists path then
+                use stream =
+                    new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 131072)
+
+                read stream |> Result.mapError (fun reason -> Unreadable(path, reason))
+            else
+                Error(Missing(path, wanted))
+        with
+        | :? UnauthorizedAccessException -> Error(Unreadable(path, "there is no permission to read it"))
+        | :? IOException as error -> Error(Unreadable(path, error.Message.TrimEnd '.'))

@@ -87,6 +87,8 @@ module Patch =
                     Channels = image.Channels
                     Extent = size
                     Spacing = spacing
+                    // Where a patch came from serves nobody: it is turned and mirrored afterwards.
+                    Geometry = Geometry.standard size.Rank
                     Data = data
                 }
             Labels = Volume.create size cutLabels |> Volume.withSpacing spacing

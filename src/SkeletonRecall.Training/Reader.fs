@@ -4,37 +4,44 @@ open System
 open System.IO
 open SkeletonRecall
 
-/// Images and label maps from files and back, as nnU-Net's NaturalImage2DIO has them: no spacing (1 x 1), an RGB file is
-/// three channels, RGBA four, and the files of a case are its channels one after the other. JPEG images are read too,
-/// which nnU-Net refuses; their label maps are PNG, since JPEG would alter the labels.
+/// Images and label maps from files and back. Planes of PNG, JPEG, BMP and GIF are as nnU-Net's NaturalImage2DIO has them:
+/// no spacing (1 x 1), an RGB file is three channels, RGBA four, and the files of a case are its channels one after the
+/// other. TIFF, NIfTI, NRRD, MetaImage and numpy's files hold planes and volumes, with axes (z, y, x) and a place in the
+/// world. nnU-Net refuses JPEG; label maps beside JPEG and GIF images are PNG, since JPEG would alter the labels.
 [<RequireQualifiedAccess>]
 module Reader =
 
     /// Endings of image files that can be read, as `file_ending` in dataset.json spells them.
-    let endings: string list = [ ".png"; ".jpg"; ".jpeg" ]
+    let endings: string list =
+        VoxelFile.pixelEndings @ [ ".jpg"; ".jpeg" ] @ VoxelFile.voxelEndings
 
-    /// The ending of the label maps of a data set whose images have this ending: .png for JPEG images, else the same.
+    /// Endings that label maps can be written with.
+    let labelEndings: string list =
+        ".png" :: (VoxelFile.voxelEndings |> List.except [ ".nhdr" ])
+
+    /// The ending of the label maps of a data set whose images have this ending: .png for JPEG, GIF and BMP images, .nrrd for
+    /// .nhdr, else the same.
     let labelEnding (imageEnding: string) : string =
         match imageEnding.ToLowerInvariant() with
         | ".jpg"
-        | ".jpeg" -> ".png"
+        | ".jpeg"
+        | ".bmp"
+        | ".gif" -> ".png"
+        | ".nhdr" -> ".nrrd"
         | _ -> imageEnding
+
+    /// The ending of a file's name that can be read, the longest that fits (.nii.gz), if there is one.
+    let endingOf (path: string) : string option =
+        endings
+        |> List.filter (fun ending -> path.EndsWith(ending, StringComparison.OrdinalIgnoreCase))
+        |> List.sortByDescending String.length
+        |> List.tryHead
 
     let private hasEnding (ending: string) (path: string) : bool =
         path.EndsWith(ending, StringComparison.OrdinalIgnoreCase)
 
     let private unreadable (path: string) (result: Result<'T, string>) : Result<'T, Problem> =
         result |> Result.mapError (fun reason -> Unreadable(path, reason))
-
-    let private isJpeg (bytes: byte[]) : bool =
-        bytes.Length > 2 && bytes[0] = 0xFFuy && bytes[1] = 0xD8uy
-
-    /// By what is in the file, not by its name: many a .png is a JPEG.
-    let private raster (path: string) (wanted: string) : Result<Raster, Problem> =
-        Files.read path wanted
-        |> Result.bind (fun bytes ->
-            (if isJpeg bytes then Jpeg.decode bytes else Png.decode bytes)
-            |> unreadable path)
 
     /// Channels of one raster, each row-major. Depths below 8 bits are spread over 0..255, palettes give their colours.
     let private channels (raster: Raster) : float32[] list =
@@ -60,36 +67,75 @@ module Reader =
             List.init raster.Channels (fun channel ->
                 Array.init count (fun i -> float32 (int raster.Samples[i * raster.Channels + channel] * factor)))
 
-    let private size (raster: Raster) : string =
-        $"%d{raster.Width} x %d{raster.Height} pixels"
+    let private size (extent: Extent) : string =
+        if extent.Rank = 2 then
+            $"%d{extent.Width} x %d{extent.Height} pixels"
+        else
+            $"%d{extent.Width} x %d{extent.Height} x %d{extent.Depth} voxels"
 
-    /// The image of one case from its channel files, in order: (channel, height, width), values as stored (0..255 or
-    /// 0..65535). Files of different size are a problem that names both.
+    let private single (path: string) : Result<Image, Problem> =
+        VoxelFile.read path "an image is wanted"
+        |> Result.bind (fun content ->
+            match content with
+            | Content.Pixels raster ->
+                let data = channels raster
+                Ok(Image.create data.Length (Extent.plane raster.Height raster.Width) (Array.concat data))
+            | Content.Voxels file -> ImageFile.toImage file |> unreadable path)
+
+    // nnU-Net compares with numpy's allclose.
+    let private close (left: Spacing) (right: Spacing) : bool =
+        List.forall2
+            (fun (one: float) (other: float) -> abs (one - other) <= 1e-8 + 1e-5 * abs other)
+            left.Values
+            right.Values
+
+    /// The image of one case from its channel files, in order: (channel, spatial...), values as stored (0..255 or 0..65535
+    /// from photographs; scaled as the header says from NIfTI). Spacing and geometry are those of the first file. Files of
+    /// different size or spacing are a problem that names both; values that are NaN or infinite are one too.
     let image (paths: string list) : Result<Image, Problem> =
         match paths with
         | [] -> invalidArg (nameof paths) "An image needs at least one file; the list is empty."
+        | [ only ] -> single only
         | first :: _ ->
             paths
-            |> List.map (fun path -> raster path "an image is wanted")
-            |> Problem.collect
-            |> Result.bind (fun rasters ->
-                let head = List.head rasters
+            |> Problem.traverse single
+            |> Result.bind (fun images ->
+                let head = List.head images
 
                 let other =
-                    List.zip paths rasters
-                    |> List.tryFind (fun (_, raster) -> raster.Width <> head.Width || raster.Height <> head.Height)
+                    List.zip paths images
+                    |> List.tryFind (fun (_, image) -> image.Extent <> head.Extent)
+
+                let farther () =
+                    List.zip paths images
+                    |> List.tryFind (fun (_, image) -> not (close image.Spacing head.Spacing))
 
                 match other with
-                | Some(path, raster) -> Error(Mismatch(path, size raster, $"%s{size head}, as %s{first} has"))
+                | Some(path, image) ->
+                    Error(Mismatch(path, size image.Extent, $"%s{size head.Extent}, as %s{first} has"))
                 | None ->
-                    let data = rasters |> List.collect channels
-                    Ok(Image.create data.Length (Extent.plane head.Height head.Width) (Array.concat data)))
+                    match farther () with
+                    | Some(path, image) ->
+                        Error(Mismatch(path, $"a spacing of %O{image.Spacing}", $"%O{head.Spacing}, as %s{first} has"))
+                    | None ->
+                        Ok
+                            { head with
+                                Channels = images |> List.sumBy (fun image -> image.Channels)
+                                Data = images |> List.map (fun image -> image.Data) |> Array.concat
+                            })
+
+    let private coloured (path: string) : Problem =
+        Mismatch(
+            path,
+            "colours",
+            "a label map: one number per pixel (a grey or palette PNG); turn each colour into its label first"
+        )
 
     let private grey (path: string) (raster: Raster) : Result<uint16[], Problem> =
         let count = raster.Width * raster.Height
         let first = Array.init count (fun i -> raster.Samples[i * raster.Channels])
 
-        let coloured =
+        let isColoured =
             raster.Channels >= 3
             && Seq.exists
                 (fun i ->
@@ -97,16 +143,27 @@ module Reader =
                     raster.Samples[start + 1] <> first[i] || raster.Samples[start + 2] <> first[i])
                 (seq { 0 .. count - 1 })
 
-        if coloured then
-            Error(
-                Mismatch(
-                    path,
-                    "colours",
-                    "a label map: one number per pixel (a grey or palette PNG); turn each colour into its label first"
-                )
-            )
-        else
-            Ok first
+        if isColoured then Error(coloured path) else Ok first
+
+    // The channels of colours that agree are one.
+    let private oneChannel (path: string) (file: ImageFile) : Result<uint16[], Problem> =
+        Elements.guard (fun () -> Elements.toLabels file.Values)
+        |> unreadable path
+        |> Result.bind (fun values ->
+            let count = file.Extent.Count
+
+            if file.Channels = 1 then
+                Ok values
+            else
+                let part (channel: int) =
+                    ReadOnlySpan<uint16>(values, channel * count, count)
+
+                let agrees (channel: int) = (part 0).SequenceEqual(part channel)
+
+                if file.Channels >= 3 && agrees 1 && agrees 2 then
+                    Ok((part 0).ToArray())
+                else
+                    Error(coloured path))
 
     let private distinct (values: uint16[]) : uint16 list =
         let seen = Array.zeroCreate<bool> 65536
@@ -129,27 +186,38 @@ module Reader =
         else
             some
 
-    let private stored (path: string) : Result<Extent * uint16[], Problem> =
-        if hasEnding ".npy" path then
-            Problem.attempt {
-                let! bytes = Files.read path "a label map is wanted"
-                let! array = Npy.decode bytes |> unreadable path
-                let! labels = Npy.toLabels array |> unreadable path
-                return labels.Extent, Array.map uint16 labels.Data
-            }
-        else
-            Problem.attempt {
-                let! bytes = Files.read path "a label map is wanted"
+    type private StoredLabels =
+        {
+            Values: uint16[]
+            Extent: Extent
+            Spacing: Spacing
+            Geometry: Geometry
+        }
 
-                let! raster =
-                    if isJpeg bytes then
-                        Error(Unreadable(path, "it is a JPEG file, which alters label values; a PNG file is wanted"))
-                    else
-                        Png.decode bytes |> unreadable path
-
-                let! values = grey path raster
-                return Extent.plane raster.Height raster.Width, values
-            }
+    let private stored (path: string) : Result<StoredLabels, Problem> =
+        VoxelFile.read path "a label map is wanted"
+        |> Result.bind (fun content ->
+            match content with
+            | Content.Pixels _ when VoxelFile.isJpegFile path ->
+                Error(Unreadable(path, "it is a JPEG file, which alters label values; a PNG file is wanted"))
+            | Content.Pixels raster ->
+                grey path raster
+                |> Result.map (fun values ->
+                    {
+                        Values = values
+                        Extent = Extent.plane raster.Height raster.Width
+                        Spacing = Spacing.unit 2
+                        Geometry = Geometry.standard 2
+                    })
+            | Content.Voxels file ->
+                oneChannel path file
+                |> Result.map (fun values ->
+                    {
+                        Values = values
+                        Extent = file.Extent
+                        Spacing = file.Spacing
+                        Geometry = file.Geometry
+                    }))
 
     /// 0 and full white, the usual picture of a mask.
     let private isWhiteMask (values: uint16 list) : bool =
@@ -160,34 +228,43 @@ module Reader =
         | [ white ] -> isWhite white
         | _ -> false
 
-    let private whiteToOne (extent: Extent) (values: uint16[]) : LabelMap =
-        Volume.create extent (values |> Array.map (fun value -> if value = 0us then 0s else 1s))
+    let private labelMap (stored: StoredLabels) (data: int16[]) : LabelMap =
+        Volume.create stored.Extent data |> Volume.withSpacing stored.Spacing
+
+    let private whiteToOne (stored: StoredLabels) : LabelMap =
+        stored.Values
+        |> Array.map (fun value -> if value = 0us then 0s else 1s)
+        |> labelMap stored
 
     let private noteOn (path: string) (found: uint16 list) : string option =
         Some $"%s{path}: the mask's {{0, %d{List.last found}}} was taken as {{0, 1}}."
 
-    /// A label map without a data set at hand, from .png or .npy: values as stored, except that {0, 255} becomes {0, 1},
-    /// with a line that says so. A palette image gives its indices.
-    let mask (path: string) : Result<LabelMap * string option, Problem> =
+    /// A label map without a data set at hand and where it lies: values as stored, except that {0, 255} becomes {0, 1}, with
+    /// a line that says so. A palette image gives its indices.
+    let maskInPlace (path: string) : Result<LabelMap * Geometry * string option, Problem> =
         Problem.attempt {
-            let! extent, values = stored path
-            let found = distinct values
+            let! stored = stored path
+            let found = distinct stored.Values
 
             if isWhiteMask found then
-                return whiteToOne extent values, noteOn path found
+                return whiteToOne stored, stored.Geometry, noteOn path found
             elif List.last found > uint16 Int16.MaxValue then
                 return! Error(Mismatch(path, $"the label %d{List.last found}", $"labels of at most %d{Int16.MaxValue}"))
             else
-                return Volume.create extent (Array.map int16 values), None
+                return labelMap stored (Array.map int16 stored.Values), stored.Geometry, None
         }
 
-    /// The label map of a data set's case, from .png or .npy. A palette image gives its indices, an RGB image whose
+    /// `maskInPlace` without the place.
+    let mask (path: string) : Result<LabelMap * string option, Problem> =
+        maskInPlace path |> Result.map (fun (labels, _, note) -> labels, note)
+
+    /// The label map of a data set's case. A palette image gives its indices, an RGB image whose
     /// channels agree is grey. Where the data set has one foreground label, {0, 255} is taken as {0, 1}, and the second
     /// value is a line that says so. Any other value that the data set does not know is a problem that names the cure.
     let labels (dataset: Dataset) (path: string) : Result<LabelMap * string option, Problem> =
         Problem.attempt {
-            let! extent, values = stored path
-            let found = distinct values
+            let! stored = stored path
+            let found = distinct stored.Values
             let known = (List.map snd dataset.Labels @ Option.toList dataset.Ignore)
             let isBinary = dataset.Labels.Length = 2
 
@@ -197,9 +274,9 @@ module Reader =
                 |> List.filter (fun value -> not (List.contains value known))
 
             if unknown.IsEmpty then
-                return Volume.create extent (Array.map int16 values), None
+                return labelMap stored (Array.map int16 stored.Values), None
             elif isBinary && isWhiteMask found then
-                return whiteToOne extent values, noteOn path found
+                return whiteToOne stored, noteOn path found
             elif isBinary then
                 let got = $"the values %s{listed (List.map int found)}"
 
@@ -228,44 +305,44 @@ module Reader =
                     )
         }
 
-    let private encode (path: string) (labels: LabelMap) : byte[] =
-        if hasEnding ".npy" path then
-            Npy.encode (Npy.ofLabels labels)
+    let private fileName (path: string) : string = Path.GetFileName path |> string
+
+    let private writePng (path: string) (raster: Raster) : Result<unit, Problem> =
+        let bytes = Png.encode raster
+        Files.writeAtomically path (fun stream -> stream.Write(bytes, 0, bytes.Length))
+
+    /// Writes a label map onto the place in the world that its image has, by the ending of the path (one of `labelEndings`);
+    /// 8 bits, 16 where a label is above 255. A PNG file has no place, and TIFF and .npy keep none but TIFF's spacing.
+    /// Throws ArgumentException for another ending, for a negative label, for a volume as .png and for a geometry of another
+    /// rank.
+    let writeLabelsInPlace (geometry: Geometry) (path: string) (labels: LabelMap) : Result<unit, Problem> =
+        if not (labelEndings |> List.exists (fun ending -> hasEnding ending path)) then
+            let known = String.concat ", " labelEndings
+            invalidArg (nameof path) $"Label maps are written as %s{known}; got %s{fileName path}."
+
+        let file = ImageFile.ofLabels geometry labels
+
+        if not (hasEnding ".png" path) then
+            VoxelFile.write path file
         elif labels.Extent.Rank <> 2 then
-            invalidArg (nameof labels) $"A PNG file holds a plane; the label map is %O{labels.Extent}. Use .npy."
+            invalidArg (nameof labels) $"A PNG file holds a plane; the label map is %O{labels.Extent}. Use .nii.gz."
         else
-            Png.encode
+            writePng
+                path
                 {
                     Width = labels.Extent.Width
                     Height = labels.Extent.Height
                     Channels = 1
-                    BitDepth =
-                        if Array.exists (fun label -> label > 255s) labels.Data then
-                            16
-                        else
-                            8
+                    BitDepth = 8 * Elements.size (Elements.kind file.Values)
                     Samples = Array.map uint16 labels.Data
                     Palette = None
                 }
 
-    let private checkEnding (path: string) : unit =
-        if not (hasEnding ".npy" path || hasEnding ".png" path) then
-            invalidArg (nameof path) $"Label maps are written as .png or .npy; got %s{Path.GetFileName path |> string}."
-
-    /// Writes a label map, by the ending of the path: .png (grey, 8 bits, 16 where a label is above 255) or .npy.
-    /// Throws ArgumentException for another ending, for a negative label and for a volume as .png.
+    /// Writes a label map as `writeLabelsInPlace` does, with the standard geometry.
     let writeLabels (path: string) (labels: LabelMap) : Result<unit, Problem> =
-        checkEnding path
+        writeLabelsInPlace (Geometry.standard labels.Extent.Rank) path labels
 
-        if Array.exists (fun label -> label < 0s) labels.Data then
-            invalidArg (nameof labels) "A label map holds no negative label; -1 marks padding and must be gone by now."
-
-        let bytes = encode path labels
-        Files.writeAtomically path (fun stream -> stream.Write(bytes, 0, bytes.Length))
-
-    /// Writes a plane of 1, 3 or 4 channels as PNG: values rounded to 0..255 in 8 bits, or, where one is above 255, to
-    /// 0..65535 in 16. Throws ArgumentException for volumes and other numbers of channels.
-    let writeImage (path: string) (image: Image) : Result<unit, Problem> =
+    let private pngOf (image: Image) : Raster =
         if image.Extent.Rank <> 2 || not (List.contains image.Channels [ 1; 3; 4 ]) then
             invalidArg
                 (nameof image)
@@ -275,18 +352,23 @@ module Reader =
         let deep = image.Data |> Array.exists (fun value -> value > 255.5f)
         let last = if deep then 65535.0f else 255.0f
 
-        let bytes =
-            Png.encode
-                {
-                    Width = image.Extent.Width
-                    Height = image.Extent.Height
-                    Channels = image.Channels
-                    BitDepth = if deep then 16 else 8
-                    Samples =
-                        Array.init (count * image.Channels) (fun i ->
-                            let value = image.Data[(i % image.Channels) * count + i / image.Channels]
-                            uint16 (Math.Clamp(MathF.Round value, 0.0f, last)))
-                    Palette = None
-                }
+        {
+            Width = image.Extent.Width
+            Height = image.Extent.Height
+            Channels = image.Channels
+            BitDepth = if deep then 16 else 8
+            Samples =
+                Array.init (count * image.Channels) (fun i ->
+                    let value = image.Data[(i % image.Channels) * count + i / image.Channels]
+                    uint16 (Math.Clamp(MathF.Round value, 0.0f, last)))
+            Palette = None
+        }
 
-        Files.writeAtomically path (fun stream -> stream.Write(bytes, 0, bytes.Length))
+    /// Writes an image by the ending of the path (one of `labelEndings`): .png takes a plane of 1, 3 or 4 channels, values
+    /// rounded to 0..255 in 8 bits or, where one is above 255, to 0..65535 in 16; the others take float32 as it is, with
+    /// spacing and place. Throws ArgumentException for another ending, and for what a format cannot hold.
+    let writeImage (path: string) (image: Image) : Result<unit, Problem> =
+        if hasEnding ".png" path then
+            writePng path (pngOf image)
+        else
+            VoxelFile.write path (ImageFile.ofImage image)

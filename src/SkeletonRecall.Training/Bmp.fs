@@ -1,0 +1,97 @@
+namespace SkeletonRecall.Training
+
+open System
+open System.Buffers.Binary
+open StbImageSharp
+
+/// Windows bitmaps, read through StbImageSharp.
+[<RequireQualifiedAccess>]
+module Bmp =
+
+    /// Pixels as one grey channel where all of a palette image are grey; alpha that is opaque everywhere is left out.
+    let internal raster (mayBeGrey: bool) (image: ImageResult) : Raster =
+        let count = image.Width * image.Height
+        let stored = int image.Comp
+        let data = image.Data
+
+        let all (test: int -> bool) : bool =
+            let mutable at = 0
+
+            while at < count && test (at * stored) do
+                at <- at + 1
+
+            at = count
+
+        let colours =
+            if stored = 4 && all (fun start -> data[start + 3] = 255uy) then
+                3
+            else
+                stored
+
+        let channels =
+            if
+                mayBeGrey
+                && colours = 3
+                && all (fun start -> data[start] = data[start + 1] && data[start] = data[start + 2])
+            then
+                1
+            else
+                colours
+
+        {
+            Width = image.Width
+            Height = image.Height
+            Channels = channels
+            BitDepth = 8
+            Samples = Array.init (count * channels) (fun at -> uint16 data[at / channels * stored + at % channels])
+            Palette = None
+        }
+
+    let private check (bytes: byte[]) : int =
+        if bytes.Length < 26 then
+            Elements.refuse (
+                if bytes.Length = 0 then
+                    "the file is empty"
+                else
+                    "it is truncated in its header"
+            )
+
+        let word (at: int) =
+            int (BinaryPrimitives.ReadUInt16LittleEndian(ReadOnlySpan(bytes, at, 2)))
+
+        let long (at: int) =
+            int64 (BinaryPrimitives.ReadInt32LittleEndian(ReadOnlySpan(bytes, at, 4)))
+
+        let start = long 10
+
+        let width, height, bits =
+            if long 14 = 12L then
+                int64 (word 18), int64 (word 20), word 24
+            elif bytes.Length < 30 then
+                Elements.refuse "it is truncated in its header"
+            else
+                long 18, abs (long 22), word 28
+
+        let needed = (width * int64 bits + 31L) / 32L * 4L * height
+
+        if width < 1L || height < 1L then
+            Elements.refuse $"its header declares %d{width} x %d{height} pixels"
+
+        if start < 0L || needed > int64 bytes.Length - start then
+            Elements.refuse
+                $"it is truncated: its header declares %d{width} x %d{height} pixels of %d{bits} bits, and %d{bytes.Length} bytes are there"
+
+        bits
+
+    /// The pixels of a .bmp file, uncompressed, of 1 to 32 bits; a palette gives its colours, or one channel where they are
+    /// all grey. An error is one reason that follows "cannot be read".
+    let decode (bytes: byte[]) : Result<Raster, string> =
+        Elements.guard (fun () ->
+            let bits = check bytes
+
+            try
+                raster (bits <= 8) (ImageResult.FromMemory(bytes, ColorComponents.Default))
+            with
+            | RefusedFile reason -> Elements.refuse reason
+            // The decoder tells of damage by exceptions of many types.
+            | error -> Elements.refuse $"it is damaged or compressed (%s{error.Message.TrimEnd('.')}); save it as PNG")

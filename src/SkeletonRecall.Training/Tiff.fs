@@ -1,0 +1,357 @@
+namespace SkeletonRecall.Training
+
+open System
+open System.IO
+open System.Runtime.InteropServices
+open System.Text.RegularExpressions
+open BitMiracle.LibTiff.Classic
+open SkeletonRecall
+
+/// TIFF files through BitMiracle.LibTiff.NET. Pages of one size are the slices of a volume, as nnU-Net's Tiff3DIO and
+/// ImageJ have them. Indices of a palette stay indices.
+[<RequireQualifiedAccess>]
+module Tiff =
+
+    let private refuse (reason: string) : 'T = Elements.refuse reason
+
+    // The library writes its complaints to the console otherwise.
+    type private Silent() =
+        inherit TiffErrorHandler()
+        override _.WarningHandler(_: Tiff, _: string, _: string, _: obj[]) : unit = ()
+        override _.WarningHandlerExt(_: Tiff, _: obj, _: string, _: string, _: obj[]) : unit = ()
+        override _.ErrorHandler(_: Tiff, _: string, _: string, _: obj[]) : unit = ()
+        override _.ErrorHandlerExt(_: Tiff, _: obj, _: string, _: string, _: obj[]) : unit = ()
+
+    let private silenced = lazy (Tiff.SetErrorHandler(new Silent()) |> ignore)
+
+    let private number (tiff: Tiff) (tag: TiffTag) : int =
+        match tiff.GetFieldDefaulted tag with
+        | null -> 0
+        | values when values.Length = 0 -> 0
+        | values -> values[0].ToInt()
+
+    type private Page =
+        {
+            Width: int
+            Height: int
+            Samples: int
+            Bits: int
+            Format: int
+            Separate: bool
+            Compression: int
+        }
+
+    let private page (tiff: Tiff) : Page =
+        {
+            Width = number tiff TiffTag.IMAGEWIDTH
+            Height = number tiff TiffTag.IMAGELENGTH
+            Samples = max 1 (number tiff TiffTag.SAMPLESPERPIXEL)
+            Bits = number tiff TiffTag.BITSPERSAMPLE
+            Format = number tiff TiffTag.SAMPLEFORMAT
+            Separate = number tiff TiffTag.PLANARCONFIG = int PlanarConfig.SEPARATE
+            Compression = number tiff TiffTag.COMPRESSION
+        }
+
+    let private element (page: Page) : ElementType =
+        match page.Format, page.Bits with
+        | _, 1 when page.Samples = 1 -> ElementType.UInt8
+        | (0 | 1 | 4), 8 -> ElementType.UInt8
+        | 2, 8 -> ElementType.Int8
+        | (0 | 1 | 4), 16 -> ElementType.UInt16
+        | 2, 16 -> ElementType.Int16
+        | (0 | 1 | 4), 32 -> ElementType.UInt32
+        | 2, 32 -> ElementType.Int32
+        | 3, 32 -> ElementType.Float32
+        | 3, 64 -> ElementType.Float64
+        | format, bits ->
+            refuse
+                $"its samples of %d{bits} bits (sample format %d{format}) are not served; 8, 16 and 32 bits are, and floats of 64"
+
+    // Bytes out of one byte in, at most.
+    let private ratio (page: Page) : int64 =
+        match enum<Compression> page.Compression with
+        | Compression.NONE -> 1L
+        | Compression.PACKBITS -> 128L
+        | Compression.LZW -> 2800L
+        | Compression.DEFLATE
+        | Compression.ADOBE_DEFLATE -> 1040L
+        | _ -> 2800L
+
+    let private checkColours (tiff: Tiff) : unit =
+        match enum<Photometric>(number tiff TiffTag.PHOTOMETRIC) with
+        | Photometric.YCBCR
+        | Photometric.CIELAB
+        | Photometric.ICCLAB
+        | Photometric.LOGL
+        | Photometric.LOGLUV -> refuse "its colours are not RGB; save it as grey or RGB"
+        | _ -> ()
+
+    // The rows of a page, packed as the file has them, sample planes one after the other where they are separate.
+    let private rows (tiff: Tiff) (page: Page) : byte[] =
+        let planes = if page.Separate then page.Samples else 1
+        let inRow = if page.Separate then 1 else page.Samples
+        let rowBytes = (int64 page.Width * int64 inRow * int64 page.Bits + 7L) / 8L
+        let size = rowBytes * int64 page.Height * int64 planes
+
+        if size > int64 Array.MaxLength then
+            refuse "one of its pages is larger than 2 GB"
+
+        let data = Array.zeroCreate<byte>(int size)
+        let planeBytes = int rowBytes * page.Height
+        let damaged () = refuse "its compressed data are damaged or truncated"
+
+        if tiff.IsTiled() then
+            let tileWidth = number tiff TiffTag.TILEWIDTH
+            let tileHeight = number tiff TiffTag.TILELENGTH
+            let tileBytes = tiff.TileSize()
+
+            if tileWidth < 1 || tileHeight < 1 || page.Bits < 8 || int64 tileBytes > size + 67108864L then
+                refuse "its tiles are not served; save it in strips"
+
+            let pixel = inRow * page.Bits / 8
+            let tile = Array.zeroCreate<byte> tileBytes
+
+            for plane in 0 .. planes - 1 do
+                for top in 0..tileHeight .. page.Height - 1 do
+                    for left in 0..tileWidth .. page.Width - 1 do
+                        if tiff.ReadTile(tile, 0, left, top, 0, int16 plane) < 0 then
+                            damaged ()
+
+                        let wide = min tileWidth (page.Width - left) * pixel
+
+                        for row in 0 .. min tileHeight (page.Height - top) - 1 do
+                            let from = row * tileWidth * pixel
+
+                            if from + wide > tile.Length then
+                                damaged ()
+
+                            let target = plane * planeBytes + (top + row) * int rowBytes + left * pixel
+                            Buffer.BlockCopy(tile, from, data, target, wide)
+        else
+            let perStrip = min page.Height (max 1 (number tiff TiffTag.ROWSPERSTRIP))
+            let strips = (page.Height + perStrip - 1) / perStrip
+
+            for plane in 0 .. planes - 1 do
+                for strip in 0 .. strips - 1 do
+                    let wanted = min perStrip (page.Height - strip * perStrip) * int rowBytes
+                    let start = plane * planeBytes + strip * perStrip * int rowBytes
+
+                    if tiff.ReadEncodedStrip(plane * strips + strip, data, start, wanted) < wanted then
+                        damaged ()
+
+        data
+
+    let private unpacked (page: Page) (data: byte[]) : byte[] =
+        let rowBytes = (page.Width + 7) / 8
+
+        Array.init (page.Width * page.Height) (fun at ->
+            let column = at % page.Width
+            (data[at / page.Width * rowBytes + column / 8] >>> (7 - column % 8)) &&& 1uy)
+
+    // What ImageJ says about the stack in the first page's description.
+    let private checkStack (tiff: Tiff) (pages: int) : unit =
+        let text =
+            match tiff.GetField TiffTag.IMAGEDESCRIPTION with
+            | null -> ""
+            | values -> values[0].ToString() |> string
+
+        let says (key: string) : int =
+            let found = Regex.Match(text, $"(?m)^%s{key}=([0-9]{{1,6}})")
+            if found.Success then int found.Groups[1].Value else 1
+
+        if text.StartsWith("ImageJ", StringComparison.Ordinal) then
+            if says "channels" > 1 || says "frames" > 1 then
+                refuse "it is an ImageJ stack of several channels or frames; save one channel of one frame"
+            elif says "images" > pages then
+                refuse $"it is an ImageJ stack of %d{says "images"} slices in %d{pages} pages; save it again as a plain TIFF"
+
+    let private isThumbnail (tiff: Tiff) : bool =
+        number tiff TiffTag.SUBFILETYPE &&& int FileType.REDUCEDIMAGE <> 0
+
+    let private typed (kind: ElementType) (total: int) : NpyValues * (int -> int -> byte[] -> unit) =
+        let target (data: 'T[]) (start: int) (length: int) (bytes: byte[]) : unit =
+            let place = MemoryMarshal.AsBytes(Span<'T>(data, start, length))
+
+            if bytes.Length <> place.Length then
+                refuse "its pages differ in size"
+
+            bytes.AsSpan().CopyTo place
+
+        match kind with
+        | ElementType.Int8 ->
+            let data = Array.zeroCreate<sbyte> total
+            Int8s data, target data
+        | ElementType.UInt8 ->
+            let data = Array.zeroCreate<byte> total
+            UInt8s data, target data
+        | ElementType.Int16 ->
+            let data = Array.zeroCreate<int16> total
+            Int16s data, target data
+        | ElementType.UInt16 ->
+            let data = Array.zeroCreate<uint16> total
+            UInt16s data, target data
+        | ElementType.Int32 ->
+            let data = Array.zeroCreate<int32> total
+            Int32s data, target data
+        | ElementType.UInt32 ->
+            let data = Array.zeroCreate<uint32> total
+            UInt32s data, target data
+        | ElementType.Float32 ->
+            let data = Array.zeroCreate<float32> total
+            Float32s data, target data
+        | _ ->
+            let data = Array.zeroCreate<float> total
+            Float64s data, target data
+
+    let private voxels (asVolume: bool) (tiff: Tiff) (size: int64) : ImageFile =
+        // Page by page, without the pixels: how many there are and whether they agree.
+        let first = page tiff
+        let directories = ResizeArray<int16>()
+        let mutable more = true
+
+        while more do
+            if not (isThumbnail tiff) then
+                let next = page tiff
+
+                if next.Width < 1 || next.Height < 1 then
+                    refuse $"its header declares %d{next.Width} x %d{next.Height} pixels"
+
+                if { next with Compression = first.Compression } <> first then
+                    refuse
+                        $"its pages differ in size or type (%d{first.Width} x %d{first.Height} and %d{next.Width} x %d{next.Height} pixels); save them as files of their own"
+
+                checkColours tiff
+                directories.Add(tiff.CurrentDirectory())
+
+            more <- directories.Count < 32767 && tiff.ReadDirectory()
+
+        if directories.Count = 0 then
+            refuse "it has no page of full size"
+
+        let kind = element first
+        let depth = directories.Count
+        let total = Elements.count [ int64 first.Samples; int64 depth; int64 first.Height; int64 first.Width ]
+        let claimed = int64 total * int64 first.Bits / 8L
+
+        if claimed > ratio first * size then
+            refuse $"its header declares %d{claimed} bytes of pixels, which the file's %d{size} bytes cannot hold"
+
+        if first.Separate && first.Samples > 1 && depth > 1 then
+            refuse "its pages hold their channels one after the other; save them side by side"
+
+        tiff.SetDirectory 0s |> ignore
+        checkStack tiff depth
+        let values, put = typed kind total
+        let perPage = total / depth
+
+        for slice in 0 .. depth - 1 do
+            if not (tiff.SetDirectory directories[slice]) then
+                refuse "it is damaged: a page cannot be found again"
+
+            let data = rows tiff first
+            put (slice * perPage) perPage (if first.Bits = 1 then unpacked first data else data)
+
+        let extent =
+            if depth > 1 || asVolume then
+                Extent.space depth first.Height first.Width
+            else
+                Extent.plane first.Height first.Width
+
+        {
+            Channels = first.Samples
+            Extent = extent
+            Spacing = Spacing.unit extent.Rank
+            Geometry = Geometry.standard extent.Rank
+            Values =
+                if first.Separate then
+                    values
+                else
+                    Elements.rearrange (Elements.transpose first.Samples) values
+        }
+
+    /// What a TIFF file holds: one page is a plane or, where `asVolume` says so, a volume of one slice; several are a volume.
+    /// Uncompressed, LZW, deflate and what else the library reads; 1, 8, 16 and 32 bits and floats. An error is one reason
+    /// that follows "cannot be read".
+    let decode (asVolume: bool) (bytes: byte[]) : Result<ImageFile, string> =
+        silenced.Force()
+
+        Elements.guard (fun () ->
+            if bytes.Length = 0 then
+                refuse "the file is empty"
+
+            try
+                use stream = new MemoryStream(bytes, false)
+
+                match Tiff.ClientOpen("image", "r", stream, TiffStream()) with
+                | null -> refuse "it is not a TIFF file, or its first page is damaged"
+                | tiff ->
+                    use tiff = tiff
+                    voxels asVolume tiff bytes.LongLength
+            with
+            | RefusedFile reason -> refuse reason
+            // The library tells of damage by exceptions of many types.
+            | error -> refuse $"it is damaged (%s{error.Message.TrimEnd('.')})")
+
+    let private format (kind: ElementType) : SampleFormat =
+        match kind with
+        | ElementType.UInt8
+        | ElementType.UInt16
+        | ElementType.UInt32 -> SampleFormat.UINT
+        | ElementType.Int8
+        | ElementType.Int16
+        | ElementType.Int32 -> SampleFormat.INT
+        | ElementType.Float32
+        | ElementType.Float64 -> SampleFormat.IEEEFP
+        | ElementType.Int64
+        | ElementType.UInt64 -> invalidArg "file" "A TIFF file holds no whole numbers of 64 bits."
+
+    /// A TIFF file, deflated, a page per slice. Spacing and geometry have no place in it. Throws ArgumentException for whole
+    /// numbers of 64 bits.
+    let encode (file: ImageFile) : byte[] =
+        silenced.Force()
+        let kind = Elements.kind file.Values
+        let format = format kind
+        use raw = new MemoryStream()
+        Elements.write raw (Elements.rearrange (Elements.transpose file.Extent.Count) file.Values)
+        let width, height, depth = file.Extent.Width, file.Extent.Height, file.Extent.Depth
+        let rowBytes = width * file.Channels * Elements.size kind
+        let perStrip = max 1 (min height (262144 / rowBytes))
+        use stream = new MemoryStream()
+
+        do
+            use tiff =
+                match Tiff.ClientOpen("image", "w", stream, TiffStream()) with
+                | null -> invalidOp "The TIFF library opens no file in memory."
+                | tiff -> tiff
+
+            let set (tag: TiffTag) (value: obj) : unit = tiff.SetField(tag, value) |> ignore
+            let buffer = raw.GetBuffer()
+
+            for slice in 0 .. depth - 1 do
+                set TiffTag.IMAGEWIDTH width
+                set TiffTag.IMAGELENGTH height
+                set TiffTag.SAMPLESPERPIXEL file.Channels
+                set TiffTag.BITSPERSAMPLE (8 * Elements.size kind)
+                set TiffTag.SAMPLEFORMAT format
+                set TiffTag.PLANARCONFIG PlanarConfig.CONTIG
+                set TiffTag.COMPRESSION Compression.ADOBE_DEFLATE
+                set TiffTag.ROWSPERSTRIP perStrip
+
+                let colours = file.Channels = 3 || file.Channels = 4
+                set TiffTag.PHOTOMETRIC (if colours then Photometric.RGB else Photometric.MINISBLACK)
+
+                let extra = file.Channels - (if colours then 3 else 1)
+
+                if extra > 0 then
+                    tiff.SetField(TiffTag.EXTRASAMPLES, extra, Array.create extra (int16 ExtraSample.UNSPECIFIED))
+                    |> ignore
+
+                for strip in 0 .. (height + perStrip - 1) / perStrip - 1 do
+                    let rows = min perStrip (height - strip * perStrip)
+                    let start = int64 (slice * height + strip * perStrip) * int64 rowBytes
+                    let part = Array.sub buffer (int start) (rows * rowBytes)
+                    tiff.WriteEncodedStrip(strip, part, part.Length) |> ignore
+
+                tiff.WriteDirectory() |> ignore
+
+        stream.ToArray()
