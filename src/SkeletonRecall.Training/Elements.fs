@@ -11,7 +11,7 @@ exception internal RefusedFile of reason: string
 
 /// The number types of image files.
 [<RequireQualifiedAccess>]
-type internal ElementType =
+type internal NumberType =
     | Int8
     | UInt8
     | Int16
@@ -43,18 +43,18 @@ module internal Elements =
         | :? InvalidDataException as error -> Error $"its compressed data are damaged (%s{error.Message.TrimEnd('.')})"
 
     /// Bytes of one number.
-    let size (kind: ElementType) : int =
+    let size (kind: NumberType) : int =
         match kind with
-        | ElementType.Int8
-        | ElementType.UInt8 -> 1
-        | ElementType.Int16
-        | ElementType.UInt16 -> 2
-        | ElementType.Int32
-        | ElementType.UInt32
-        | ElementType.Float32 -> 4
-        | ElementType.Int64
-        | ElementType.UInt64
-        | ElementType.Float64 -> 8
+        | NumberType.Int8
+        | NumberType.UInt8 -> 1
+        | NumberType.Int16
+        | NumberType.UInt16 -> 2
+        | NumberType.Int32
+        | NumberType.UInt32
+        | NumberType.Float32 -> 4
+        | NumberType.Int64
+        | NumberType.UInt64
+        | NumberType.Float64 -> 8
 
     /// The product of axes, channels included; refused where an axis is below 1 or an array cannot hold it.
     let count (axes: int64 list) : int =
@@ -84,7 +84,10 @@ module internal Elements =
         (stream: Stream)
         : 'T[] =
         let expected = max (int64 (Chunk / 16)) (8L * held / int64 size)
-        let mutable data = GC.AllocateUninitializedArray<'T>(int (min (int64 total) expected))
+
+        let mutable data =
+            GC.AllocateUninitializedArray<'T>(int (min (int64 total) expected))
+
         let mutable filled = 0
 
         while filled < total do
@@ -108,25 +111,28 @@ module internal Elements =
 
         data
 
-    let private swap16 (data: 'T[]) : 'T[] =
-        let words = MemoryMarshal.Cast<'T, uint16>(Span data)
-        BinaryPrimitives.ReverseEndianness(Span.op_Implicit words: ReadOnlySpan<uint16>, words)
+    let private swap16<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType> (data: 'T[]) : 'T[] =
+        let words = MemoryMarshal.Cast<'T, uint16>(Span<'T> data)
+        let source: ReadOnlySpan<uint16> = Span.op_Implicit words
+        BinaryPrimitives.ReverseEndianness(source, words)
         data
 
-    let private swap32 (data: 'T[]) : 'T[] =
-        let words = MemoryMarshal.Cast<'T, uint32>(Span data)
-        BinaryPrimitives.ReverseEndianness(Span.op_Implicit words: ReadOnlySpan<uint32>, words)
+    let private swap32<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType> (data: 'T[]) : 'T[] =
+        let words = MemoryMarshal.Cast<'T, uint32>(Span<'T> data)
+        let source: ReadOnlySpan<uint32> = Span.op_Implicit words
+        BinaryPrimitives.ReverseEndianness(source, words)
         data
 
-    let private swap64 (data: 'T[]) : 'T[] =
-        let words = MemoryMarshal.Cast<'T, uint64>(Span data)
-        BinaryPrimitives.ReverseEndianness(Span.op_Implicit words: ReadOnlySpan<uint64>, words)
+    let private swap64<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType> (data: 'T[]) : 'T[] =
+        let words = MemoryMarshal.Cast<'T, uint64>(Span<'T> data)
+        let source: ReadOnlySpan<uint64> = Span.op_Implicit words
+        BinaryPrimitives.ReverseEndianness(source, words)
         data
 
     /// The next `total` numbers of a stream. `held` is how many bytes the file has for them, compressed or not: a total
     /// that they cannot give is refused, and memory is taken as the numbers arrive.
     let read
-        (kind: ElementType)
+        (kind: NumberType)
         (bigEndian: bool)
         (compressed: bool)
         (total: int)
@@ -138,21 +144,23 @@ module internal Elements =
 
         if needed > possible then
             let how = if compressed then "compressed ones" else "bytes"
-            refuse $"its header declares %d{needed} bytes of voxels, which the file's %d{max 0L held} %s{how} cannot hold"
+
+            refuse
+                $"its header declares %d{needed} bytes of voxels, which the file's %d{max 0L held} %s{how} cannot hold"
 
         let turned (swap: 'T[] -> 'T[]) (data: 'T[]) : 'T[] = if bigEndian then swap data else data
 
         match kind with
-        | ElementType.Int8 -> Int8s(fill<sbyte> 1 total held stream)
-        | ElementType.UInt8 -> UInt8s(fill<byte> 1 total held stream)
-        | ElementType.Int16 -> Int16s(fill<int16> 2 total held stream |> turned swap16)
-        | ElementType.UInt16 -> UInt16s(fill<uint16> 2 total held stream |> turned swap16)
-        | ElementType.Int32 -> Int32s(fill<int32> 4 total held stream |> turned swap32)
-        | ElementType.UInt32 -> UInt32s(fill<uint32> 4 total held stream |> turned swap32)
-        | ElementType.Int64 -> Int64s(fill<int64> 8 total held stream |> turned swap64)
-        | ElementType.UInt64 -> UInt64s(fill<uint64> 8 total held stream |> turned swap64)
-        | ElementType.Float32 -> Float32s(fill<float32> 4 total held stream |> turned swap32)
-        | ElementType.Float64 -> Float64s(fill<float> 8 total held stream |> turned swap64)
+        | NumberType.Int8 -> Int8s(fill<sbyte> 1 total held stream)
+        | NumberType.UInt8 -> UInt8s(fill<byte> 1 total held stream)
+        | NumberType.Int16 -> Int16s(fill<int16> 2 total held stream |> turned swap16)
+        | NumberType.UInt16 -> UInt16s(fill<uint16> 2 total held stream |> turned swap16)
+        | NumberType.Int32 -> Int32s(fill<int32> 4 total held stream |> turned swap32)
+        | NumberType.UInt32 -> UInt32s(fill<uint32> 4 total held stream |> turned swap32)
+        | NumberType.Int64 -> Int64s(fill<int64> 8 total held stream |> turned swap64)
+        | NumberType.UInt64 -> UInt64s(fill<uint64> 8 total held stream |> turned swap64)
+        | NumberType.Float32 -> Float32s(fill<float32> 4 total held stream |> turned swap32)
+        | NumberType.Float64 -> Float64s(fill<float> 8 total held stream |> turned swap64)
 
     /// The bytes that are left of a stream, at most `most` of them; refused where there are more.
     let rest (most: int64) (stream: Stream) : byte[] =
@@ -195,7 +203,9 @@ module internal Elements =
         value.Split([| ' '; '\t' |], StringSplitOptions.RemoveEmptyEntries)
         |> List.ofArray
         |> List.map (fun text ->
-            match Double.TryParse(text, Globalization.NumberStyles.Float, Globalization.CultureInfo.InvariantCulture) with
+            match
+                Double.TryParse(text, Globalization.NumberStyles.Float, Globalization.CultureInfo.InvariantCulture)
+            with
             | true, number -> number
             | _ -> refuse $"its header gives %s{key} as '%s{text}', which is no number")
 
@@ -247,19 +257,19 @@ module internal Elements =
         | Float64s data -> writeRaw stream data
 
     /// The type of the numbers; booleans are bytes.
-    let kind (values: NpyValues) : ElementType =
+    let kind (values: NpyValues) : NumberType =
         match values with
-        | Int8s _ -> ElementType.Int8
+        | Int8s _ -> NumberType.Int8
         | Bools _
-        | UInt8s _ -> ElementType.UInt8
-        | Int16s _ -> ElementType.Int16
-        | UInt16s _ -> ElementType.UInt16
-        | Int32s _ -> ElementType.Int32
-        | UInt32s _ -> ElementType.UInt32
-        | Int64s _ -> ElementType.Int64
-        | UInt64s _ -> ElementType.UInt64
-        | Float32s _ -> ElementType.Float32
-        | Float64s _ -> ElementType.Float64
+        | UInt8s _ -> NumberType.UInt8
+        | Int16s _ -> NumberType.Int16
+        | UInt16s _ -> NumberType.UInt16
+        | Int32s _ -> NumberType.Int32
+        | UInt32s _ -> NumberType.UInt32
+        | Int64s _ -> NumberType.Int64
+        | UInt64s _ -> NumberType.UInt64
+        | Float32s _ -> NumberType.Float32
+        | Float64s _ -> NumberType.Float64
 
     /// How many numbers there are.
     let length (values: NpyValues) : int =
@@ -388,7 +398,9 @@ module internal Elements =
     /// How many numbers are NaN or infinite.
     let strange (data: float32[]) : int =
         // One sum tells whether any is: 0 * infinity and 0 * NaN are NaN.
-        let vectors = MemoryMarshal.Cast<float32, Numerics.Vector<float32>>(ReadOnlySpan data)
+        let vectors =
+            MemoryMarshal.Cast<float32, Numerics.Vector<float32>>(ReadOnlySpan data)
+
         let mutable sum = Numerics.Vector<float32>.Zero
 
         for at in 0 .. vectors.Length - 1 do

@@ -34,9 +34,7 @@ module LabelFolder =
             let! wanted = Store.fileNames truth "a folder of true label maps is wanted"
             let! found = Store.fileNames prediction "a folder of predicted label maps is wanted"
 
-            let maps =
-                wanted
-                |> List.filter (fun name -> name.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
+            let maps = wanted |> List.filter (fun name -> (Reader.endingOf name).IsSome)
 
             let pairs, missing = maps |> List.partition (fun name -> List.contains name found)
 
@@ -46,10 +44,8 @@ module LabelFolder =
                 return
                     pairs
                     |> List.map (fun name ->
-                        let case =
-                            Path.GetFileNameWithoutExtension name
-                            |> Option.ofObj
-                            |> Option.defaultValue name
+                        let ending = Reader.endingOf name |> Option.defaultValue ""
+                        let case = name.Substring(0, name.Length - ending.Length)
 
                         case, Path.Combine(truth, name), Path.Combine(prediction, name)),
                     missing

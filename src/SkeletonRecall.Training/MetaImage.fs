@@ -14,34 +14,34 @@ module MetaImage =
 
     let private refuse (reason: string) : 'T = Elements.refuse reason
 
-    let private element (name: string) : ElementType =
+    let private element (name: string) : NumberType =
         match name.Replace("_ARRAY", "") with
-        | "MET_CHAR" -> ElementType.Int8
-        | "MET_UCHAR" -> ElementType.UInt8
-        | "MET_SHORT" -> ElementType.Int16
-        | "MET_USHORT" -> ElementType.UInt16
+        | "MET_CHAR" -> NumberType.Int8
+        | "MET_UCHAR" -> NumberType.UInt8
+        | "MET_SHORT" -> NumberType.Int16
+        | "MET_USHORT" -> NumberType.UInt16
         | "MET_INT"
-        | "MET_LONG" -> ElementType.Int32
+        | "MET_LONG" -> NumberType.Int32
         | "MET_UINT"
-        | "MET_ULONG" -> ElementType.UInt32
-        | "MET_LONG_LONG" -> ElementType.Int64
-        | "MET_ULONG_LONG" -> ElementType.UInt64
-        | "MET_FLOAT" -> ElementType.Float32
-        | "MET_DOUBLE" -> ElementType.Float64
+        | "MET_ULONG" -> NumberType.UInt32
+        | "MET_LONG_LONG" -> NumberType.Int64
+        | "MET_ULONG_LONG" -> NumberType.UInt64
+        | "MET_FLOAT" -> NumberType.Float32
+        | "MET_DOUBLE" -> NumberType.Float64
         | name -> refuse $"its ElementType '%s{name}' is not served; whole numbers, MET_FLOAT and MET_DOUBLE are"
 
-    let private nameOf (kind: ElementType) : string =
+    let private nameOf (kind: NumberType) : string =
         match kind with
-        | ElementType.Int8 -> "MET_CHAR"
-        | ElementType.UInt8 -> "MET_UCHAR"
-        | ElementType.Int16 -> "MET_SHORT"
-        | ElementType.UInt16 -> "MET_USHORT"
-        | ElementType.Int32 -> "MET_INT"
-        | ElementType.UInt32 -> "MET_UINT"
-        | ElementType.Int64 -> "MET_LONG_LONG"
-        | ElementType.UInt64 -> "MET_ULONG_LONG"
-        | ElementType.Float32 -> "MET_FLOAT"
-        | ElementType.Float64 -> "MET_DOUBLE"
+        | NumberType.Int8 -> "MET_CHAR"
+        | NumberType.UInt8 -> "MET_UCHAR"
+        | NumberType.Int16 -> "MET_SHORT"
+        | NumberType.UInt16 -> "MET_USHORT"
+        | NumberType.Int32 -> "MET_INT"
+        | NumberType.UInt32 -> "MET_UINT"
+        | NumberType.Int64 -> "MET_LONG_LONG"
+        | NumberType.UInt64 -> "MET_ULONG_LONG"
+        | NumberType.Float32 -> "MET_FLOAT"
+        | NumberType.Float64 -> "MET_DOUBLE"
 
     let private fields (stream: Stream) : Dictionary<string, string> =
         let budget = ref 1048576

@@ -16,20 +16,20 @@ module Nifti =
     let private refuse (reason: string) : 'T = Elements.refuse reason
 
     // The element type and how many of them a voxel has.
-    let private element (code: int) : ElementType * int =
+    let private element (code: int) : NumberType * int =
         match code with
-        | 2 -> ElementType.UInt8, 1
-        | 4 -> ElementType.Int16, 1
-        | 8 -> ElementType.Int32, 1
-        | 16 -> ElementType.Float32, 1
-        | 64 -> ElementType.Float64, 1
-        | 128 -> ElementType.UInt8, 3
-        | 256 -> ElementType.Int8, 1
-        | 512 -> ElementType.UInt16, 1
-        | 768 -> ElementType.UInt32, 1
-        | 1024 -> ElementType.Int64, 1
-        | 1280 -> ElementType.UInt64, 1
-        | 2304 -> ElementType.UInt8, 4
+        | 2 -> NumberType.UInt8, 1
+        | 4 -> NumberType.Int16, 1
+        | 8 -> NumberType.Int32, 1
+        | 16 -> NumberType.Float32, 1
+        | 64 -> NumberType.Float64, 1
+        | 128 -> NumberType.UInt8, 3
+        | 256 -> NumberType.Int8, 1
+        | 512 -> NumberType.UInt16, 1
+        | 768 -> NumberType.UInt32, 1
+        | 1024 -> NumberType.Int64, 1
+        | 1280 -> NumberType.UInt64, 1
+        | 2304 -> NumberType.UInt8, 4
         | 32
         | 1792
         | 2048 -> refuse "its voxels are complex numbers; store their magnitude as float32"
@@ -37,18 +37,18 @@ module Nifti =
         | 1 -> refuse "its voxels are single bits; store them as uint8"
         | code -> refuse $"its header gives the unknown data type %d{code}"
 
-    let private codeOf (kind: ElementType) : int =
+    let private codeOf (kind: NumberType) : int =
         match kind with
-        | ElementType.UInt8 -> 2
-        | ElementType.Int16 -> 4
-        | ElementType.Int32 -> 8
-        | ElementType.Float32 -> 16
-        | ElementType.Float64 -> 64
-        | ElementType.Int8 -> 256
-        | ElementType.UInt16 -> 512
-        | ElementType.UInt32 -> 768
-        | ElementType.Int64 -> 1024
-        | ElementType.UInt64 -> 1280
+        | NumberType.UInt8 -> 2
+        | NumberType.Int16 -> 4
+        | NumberType.Int32 -> 8
+        | NumberType.Float32 -> 16
+        | NumberType.Float64 -> 64
+        | NumberType.Int8 -> 256
+        | NumberType.UInt16 -> 512
+        | NumberType.UInt32 -> 768
+        | NumberType.Int64 -> 1024
+        | NumberType.UInt64 -> 1280
 
     // Axes of space and channels; axes of length 1 beyond the third say nothing.
     let private layout (dimensions: int64 list) : int64 list * int64 =

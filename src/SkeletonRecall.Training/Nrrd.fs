@@ -14,62 +14,62 @@ module Nrrd =
 
     let private refuse (reason: string) : 'T = Elements.refuse reason
 
-    let private element (name: string) : ElementType =
+    let private element (name: string) : NumberType =
         match name with
         | "signed char"
         | "int8"
-        | "int8_t" -> ElementType.Int8
+        | "int8_t" -> NumberType.Int8
         | "uchar"
         | "unsigned char"
         | "uint8"
-        | "uint8_t" -> ElementType.UInt8
+        | "uint8_t" -> NumberType.UInt8
         | "short"
         | "short int"
         | "signed short"
         | "signed short int"
         | "int16"
-        | "int16_t" -> ElementType.Int16
+        | "int16_t" -> NumberType.Int16
         | "ushort"
         | "unsigned short"
         | "unsigned short int"
         | "uint16"
-        | "uint16_t" -> ElementType.UInt16
+        | "uint16_t" -> NumberType.UInt16
         | "int"
         | "signed int"
         | "int32"
-        | "int32_t" -> ElementType.Int32
+        | "int32_t" -> NumberType.Int32
         | "uint"
         | "unsigned int"
         | "uint32"
-        | "uint32_t" -> ElementType.UInt32
+        | "uint32_t" -> NumberType.UInt32
         | "longlong"
         | "long long"
         | "long long int"
         | "signed long long"
         | "signed long long int"
         | "int64"
-        | "int64_t" -> ElementType.Int64
+        | "int64_t" -> NumberType.Int64
         | "ulonglong"
         | "unsigned long long"
         | "unsigned long long int"
         | "uint64"
-        | "uint64_t" -> ElementType.UInt64
-        | "float" -> ElementType.Float32
-        | "double" -> ElementType.Float64
+        | "uint64_t" -> NumberType.UInt64
+        | "float" -> NumberType.Float32
+        | "double" -> NumberType.Float64
         | name -> refuse $"its type '%s{name}' is not served; whole numbers, float and double are"
 
-    let private nameOf (kind: ElementType) : string =
+    let private nameOf (kind: NumberType) : string =
         match kind with
-        | ElementType.Int8 -> "int8"
-        | ElementType.UInt8 -> "uint8"
-        | ElementType.Int16 -> "int16"
-        | ElementType.UInt16 -> "uint16"
-        | ElementType.Int32 -> "int32"
-        | ElementType.UInt32 -> "uint32"
-        | ElementType.Int64 -> "int64"
-        | ElementType.UInt64 -> "uint64"
-        | ElementType.Float32 -> "float"
-        | ElementType.Float64 -> "double"
+        | NumberType.Int8 -> "int8"
+        | NumberType.UInt8 -> "uint8"
+        | NumberType.Int16 -> "int16"
+        | NumberType.UInt16 -> "uint16"
+        | NumberType.Int32 -> "int32"
+        | NumberType.UInt32 -> "uint32"
+        | NumberType.Int64 -> "int64"
+        | NumberType.UInt64 -> "uint64"
+        | NumberType.Float32 -> "float"
+        | NumberType.Float64 -> "double"
 
     let private fields (stream: Stream) : Dictionary<string, string> =
         let budget = ref 1048576

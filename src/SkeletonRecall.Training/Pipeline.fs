@@ -30,9 +30,9 @@ type PredictRequest =
     {
         /// The checkpoint's file.
         Checkpoint: string
-        /// A folder of images named CASE_0000.png, or one image file.
+        /// A folder of images named CASE_0000 with the data set's ending, or one image file.
         Input: string
-        /// The folder of the label maps, CASE.png.
+        /// The folder of the label maps, CASE with the data set's ending (.png where images are JPEG).
         Output: string
         /// Distance of two tiles as a share of the patch, in (0, 1].
         Step: float
@@ -201,8 +201,10 @@ module Pipeline =
             let! checkpoint = Checkpoint.load request.Checkpoint
             let! all = images checkpoint.Dataset request.Input
 
+            let ending = Reader.labelEnding checkpoint.Dataset.FileEnding
+
             let isWanted (id: CaseId) =
-                not (request.KeepExisting && Files.exists (Store.labelFile request.Output ".png" id))
+                not (request.KeepExisting && Files.exists (Store.labelFile request.Output ending id))
 
             let wanted = all |> List.filter (fst >> isWanted)
             let! network = Checkpoint.network checkpoint
@@ -228,8 +230,8 @@ module Pipeline =
                             (Inference.ofNetwork network)
                             image
 
-                    let path = Store.labelFile request.Output ".png" id
-                    do! Reader.writeLabels path labels
+                    let path = Store.labelFile request.Output ending id
+                    do! Reader.writeLabelsInPlace image.Geometry path labels
                     return path
                 }
 

@@ -155,13 +155,12 @@ module Reader =
             if file.Channels = 1 then
                 Ok values
             else
-                let part (channel: int) =
-                    ReadOnlySpan<uint16>(values, channel * count, count)
-
-                let agrees (channel: int) = (part 0).SequenceEqual(part channel)
+                let agrees (channel: int) =
+                    ReadOnlySpan<uint16>(values, 0, count)
+                        .SequenceEqual(ReadOnlySpan<uint16>(values, channel * count, count))
 
                 if file.Channels >= 3 && agrees 1 && agrees 2 then
-                    Ok((part 0).ToArray())
+                    Ok(Array.truncate count values)
                 else
                     Error(coloured path))
 

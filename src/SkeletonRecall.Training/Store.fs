@@ -275,33 +275,47 @@ module Store =
                 let! labels, note = Reader.labels dataset path
 
                 if labels.Extent <> image.Extent then
+                    let size (extent: Extent) =
+                        if extent.Rank = 2 then
+                            $"%d{extent.Width} x %d{extent.Height} pixels"
+                        else
+                            $"%d{extent.Width} x %d{extent.Height} x %d{extent.Depth} voxels"
+
                     return!
-                        Error(
-                            Mismatch(
-                                path,
-                                $"%d{labels.Extent.Width} x %d{labels.Extent.Height} pixels",
-                                $"%d{image.Extent.Width} x %d{image.Extent.Height}, as %s{List.head paths} has"
-                            )
-                        )
+                        Error(Mismatch(path, size labels.Extent, $"%s{size image.Extent}, as %s{List.head paths} has"))
                 else
                     return Case.create case image (Some labels), note
         }
 
-    /// Writes a case into a data set's raw folder: its image as PNG into imagesTr or imagesTs and its label map, if it has
-    /// one, into labelsTr or labelsTs. One file holds all channels.
+    /// Writes a case into a data set's raw folder: its image into imagesTr or imagesTs and its label map, if it has one, into
+    /// labelsTr or labelsTs. A plane is one PNG file of all channels, a volume a .nii.gz file for each.
     let writeCase (folder: string) (training: bool) (case: Case) : Result<unit, Problem> =
         let suffix = if training then "Tr" else "Ts"
+        let image = case.Image
+        let name = CaseId.value case.Id
+        let isPlane = image.Extent.Rank = 2
+        let ending = if isPlane then ".png" else ".nii.gz"
 
-        let image =
-            Path.Combine(folder, "images" + suffix, CaseId.value case.Id + "_0000.png")
+        let file (channel: int) =
+            Path.Combine(folder, "images" + suffix, $"%s{name}_%04d{channel}%s{ending}")
 
-        let labels = labelFile (Path.Combine(folder, "labels" + suffix)) ".png" case.Id
+        let labels = labelFile (Path.Combine(folder, "labels" + suffix)) ending case.Id
+
+        let part (channel: int) =
+            { image with
+                Channels = 1
+                Data = (Image.channel channel image).ToArray()
+            }
 
         Problem.attempt {
-            do! Reader.writeImage image case.Image
+            if isPlane then
+                do! Reader.writeImage (file 0) image
+            else
+                for channel in 0 .. image.Channels - 1 do
+                    do! Reader.writeImage (file channel) (part channel)
 
             match case.Labels with
-            | Some map -> return! Reader.writeLabels labels map
+            | Some map -> return! Reader.writeLabelsInPlace image.Geometry labels map
             | None -> return ()
         }
 

@@ -52,17 +52,17 @@ module Tiff =
             Compression = number tiff TiffTag.COMPRESSION
         }
 
-    let private element (page: Page) : ElementType =
+    let private element (page: Page) : NumberType =
         match page.Format, page.Bits with
-        | _, 1 when page.Samples = 1 -> ElementType.UInt8
-        | (0 | 1 | 4), 8 -> ElementType.UInt8
-        | 2, 8 -> ElementType.Int8
-        | (0 | 1 | 4), 16 -> ElementType.UInt16
-        | 2, 16 -> ElementType.Int16
-        | (0 | 1 | 4), 32 -> ElementType.UInt32
-        | 2, 32 -> ElementType.Int32
-        | 3, 32 -> ElementType.Float32
-        | 3, 64 -> ElementType.Float64
+        | _, 1 when page.Samples = 1 -> NumberType.UInt8
+        | (0 | 1 | 4), 8 -> NumberType.UInt8
+        | 2, 8 -> NumberType.Int8
+        | (0 | 1 | 4), 16 -> NumberType.UInt16
+        | 2, 16 -> NumberType.Int16
+        | (0 | 1 | 4), 32 -> NumberType.UInt32
+        | 2, 32 -> NumberType.Int32
+        | 3, 32 -> NumberType.Float32
+        | 3, 64 -> NumberType.Float64
         | format, bits ->
             refuse
                 $"its samples of %d{bits} bits (sample format %d{format}) are not served; 8, 16 and 32 bits are, and floats of 64"
@@ -98,14 +98,21 @@ module Tiff =
 
         let data = Array.zeroCreate<byte>(int size)
         let planeBytes = int rowBytes * page.Height
-        let damaged () = refuse "its compressed data are damaged or truncated"
+
+        let damaged () =
+            refuse "its compressed data are damaged or truncated"
 
         if tiff.IsTiled() then
             let tileWidth = number tiff TiffTag.TILEWIDTH
             let tileHeight = number tiff TiffTag.TILELENGTH
             let tileBytes = tiff.TileSize()
 
-            if tileWidth < 1 || tileHeight < 1 || page.Bits < 8 || int64 tileBytes > size + 67108864L then
+            if
+                tileWidth < 1
+                || tileHeight < 1
+                || page.Bits < 8
+                || int64 tileBytes > size + 67108864L
+            then
                 refuse "its tiles are not served; save it in strips"
 
             let pixel = inRow * page.Bits / 8
@@ -159,16 +166,18 @@ module Tiff =
             let found = Regex.Match(text, $"(?m)^%s{key}=([0-9]{{1,6}})")
             if found.Success then int found.Groups[1].Value else 1
 
+        let images = says "images"
+
         if text.StartsWith("ImageJ", StringComparison.Ordinal) then
             if says "channels" > 1 || says "frames" > 1 then
                 refuse "it is an ImageJ stack of several channels or frames; save one channel of one frame"
-            elif says "images" > pages then
-                refuse $"it is an ImageJ stack of %d{says "images"} slices in %d{pages} pages; save it again as a plain TIFF"
+            elif images > pages then
+                refuse $"it is an ImageJ stack of %d{images} slices in %d{pages} pages; save it again as a plain TIFF"
 
     let private isThumbnail (tiff: Tiff) : bool =
         number tiff TiffTag.SUBFILETYPE &&& int FileType.REDUCEDIMAGE <> 0
 
-    let private typed (kind: ElementType) (total: int) : NpyValues * (int -> int -> byte[] -> unit) =
+    let private typed (kind: NumberType) (total: int) : NpyValues * (int -> int -> byte[] -> unit) =
         let target (data: 'T[]) (start: int) (length: int) (bytes: byte[]) : unit =
             let place = MemoryMarshal.AsBytes(Span<'T>(data, start, length))
 
@@ -178,25 +187,25 @@ module Tiff =
             bytes.AsSpan().CopyTo place
 
         match kind with
-        | ElementType.Int8 ->
+        | NumberType.Int8 ->
             let data = Array.zeroCreate<sbyte> total
             Int8s data, target data
-        | ElementType.UInt8 ->
+        | NumberType.UInt8 ->
             let data = Array.zeroCreate<byte> total
             UInt8s data, target data
-        | ElementType.Int16 ->
+        | NumberType.Int16 ->
             let data = Array.zeroCreate<int16> total
             Int16s data, target data
-        | ElementType.UInt16 ->
+        | NumberType.UInt16 ->
             let data = Array.zeroCreate<uint16> total
             UInt16s data, target data
-        | ElementType.Int32 ->
+        | NumberType.Int32 ->
             let data = Array.zeroCreate<int32> total
             Int32s data, target data
-        | ElementType.UInt32 ->
+        | NumberType.UInt32 ->
             let data = Array.zeroCreate<uint32> total
             UInt32s data, target data
-        | ElementType.Float32 ->
+        | NumberType.Float32 ->
             let data = Array.zeroCreate<float32> total
             Float32s data, target data
         | _ ->
@@ -216,7 +225,12 @@ module Tiff =
                 if next.Width < 1 || next.Height < 1 then
                     refuse $"its header declares %d{next.Width} x %d{next.Height} pixels"
 
-                if { next with Compression = first.Compression } <> first then
+                if
+                    { next with
+                        Compression = first.Compression
+                    }
+                    <> first
+                then
                     refuse
                         $"its pages differ in size or type (%d{first.Width} x %d{first.Height} and %d{next.Width} x %d{next.Height} pixels); save them as files of their own"
 
@@ -230,7 +244,10 @@ module Tiff =
 
         let kind = element first
         let depth = directories.Count
-        let total = Elements.count [ int64 first.Samples; int64 depth; int64 first.Height; int64 first.Width ]
+
+        let total =
+            Elements.count [ int64 first.Samples; int64 depth; int64 first.Height; int64 first.Width ]
+
         let claimed = int64 total * int64 first.Bits / 8L
 
         if claimed > ratio first * size then
@@ -292,18 +309,18 @@ module Tiff =
             // The library tells of damage by exceptions of many types.
             | error -> refuse $"it is damaged (%s{error.Message.TrimEnd('.')})")
 
-    let private format (kind: ElementType) : SampleFormat =
+    let private format (kind: NumberType) : SampleFormat =
         match kind with
-        | ElementType.UInt8
-        | ElementType.UInt16
-        | ElementType.UInt32 -> SampleFormat.UINT
-        | ElementType.Int8
-        | ElementType.Int16
-        | ElementType.Int32 -> SampleFormat.INT
-        | ElementType.Float32
-        | ElementType.Float64 -> SampleFormat.IEEEFP
-        | ElementType.Int64
-        | ElementType.UInt64 -> invalidArg "file" "A TIFF file holds no whole numbers of 64 bits."
+        | NumberType.UInt8
+        | NumberType.UInt16
+        | NumberType.UInt32 -> SampleFormat.UINT
+        | NumberType.Int8
+        | NumberType.Int16
+        | NumberType.Int32 -> SampleFormat.INT
+        | NumberType.Float32
+        | NumberType.Float64 -> SampleFormat.IEEEFP
+        | NumberType.Int64
+        | NumberType.UInt64 -> invalidArg "file" "A TIFF file holds no whole numbers of 64 bits."
 
     /// A TIFF file, deflated, a page per slice. Spacing and geometry have no place in it. Throws ArgumentException for whole
     /// numbers of 64 bits.

@@ -207,8 +207,8 @@ module internal VoxelFile =
                 stream.Write(header, 0, header.Length)
                 stream.Write(data, 0, data.Length))
         else
-            let data = Path.ChangeExtension(path, ".zraw")
-            let header, voxels = MetaImage.encode file (Path.GetFileName data)
+            let data = path.Substring(0, path.Length - 4) + ".zraw"
+            let header, voxels = MetaImage.encode file (Path.GetFileName data |> string)
             writeBytes data voxels |> Result.bind (fun () -> writeBytes path header)
 
     /// Writes a file of voxels by its ending, one of `voxelEndings` but .nhdr. A spacing goes beside a volume as .tif.
