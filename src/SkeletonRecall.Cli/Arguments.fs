@@ -104,7 +104,7 @@ type PredictArguments =
     interface IArgParserTemplate with
         member this.Usage =
             match this with
-            | Input _ -> "folder with images named CASE_0000.png, or one image file."
+            | Input _ -> "folder with images named CASE_0000 with the ending of the data set, or one image file."
             | Output _ -> "folder for the label maps."
             | Model _ -> "a checkpoint file, in place of -d -c -f -tr -p."
             | Dataset _ -> "data set (number or name) that the model was trained on."
@@ -155,7 +155,7 @@ type SkeletonizeArguments =
     interface IArgParserTemplate with
         member this.Usage =
             match this with
-            | Files _ -> "label map to read and file to write, each .png or .npy."
+            | Files _ -> "label map to read and file to write: .png, .tif, .nii.gz, .nrrd, .mha, .npy, .npz."
             | Tube_Radius _ ->
                 "steps by which the skeleton is thickened, 0 to 16; 0 gives the bare skeleton (default: 2)."
             | Tube_Ball _ -> "radius in mm of a ball by which the skeleton is thickened, in place of --tube-radius."

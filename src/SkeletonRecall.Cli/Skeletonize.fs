@@ -89,10 +89,14 @@ module Skeletonize =
             let! ignored = ignored (arguments.TryGetResult SkeletonizeArguments.Ignore)
             let! prune = prune (arguments.GetResult(SkeletonizeArguments.Prune, 0.0))
             let! spacing = spacing (arguments.TryGetResult SkeletonizeArguments.Spacing)
-            let ending = (Path.GetExtension output |> string).ToLowerInvariant()
+            let known = Reader.labelEndings
 
-            if ending <> ".png" && ending <> ".npy" then
-                return! wrong output $"the ending '%s{ending}'" ".png or .npy"
+            if not (Reader.endingOf output |> Option.exists (fun ending -> List.contains ending known)) then
+                return!
+                    wrong
+                        output
+                        $"the ending '%s{Path.GetExtension output |> string}'"
+                        ("one of " + String.concat ", " known)
             else
                 return
                     {
@@ -131,8 +135,8 @@ module Skeletonize =
             Ok()
         elif options.Tube.Thinning = Some Thinning.Zhang then
             wrong options.Input $"a volume of %O{labels.Extent}" "a plane for --method zhang; lee thins volumes"
-        elif Path.GetExtension options.Output <> ".npy" then
-            wrong options.Output $"a volume of %O{labels.Extent}" "a .npy file; PNG holds planes"
+        elif Reader.endingOf options.Output = Some ".png" then
+            wrong options.Output $"a volume of %O{labels.Extent}" "a .nii.gz or .npy file; PNG holds planes"
         else
             Ok()
 
@@ -156,12 +160,12 @@ module Skeletonize =
     let run (terminal: Terminal) (arguments: ParseResults<SkeletonizeArguments>) : int =
         Problem.attempt {
             let! options = options arguments
-            let! labels, note = Reader.mask options.Input
+            let! labels, geometry, note = Reader.maskInPlace options.Input
             Option.iter (Terminal.line terminal) note
             let! labels = withSpacing options labels
             do! fits options labels
             let result = Tube.ofLabels options.Tube labels
-            do! Reader.writeLabels options.Output result
+            do! Reader.writeLabelsInPlace geometry options.Output result
 
             let count (map: LabelMap) =
                 map.Data |> Array.sumBy (fun label -> if label <> 0s then 1 else 0)
