@@ -91,7 +91,12 @@ module Skeletonize =
             let! spacing = spacing (arguments.TryGetResult SkeletonizeArguments.Spacing)
             let known = Reader.labelEndings
 
-            if not (Reader.endingOf output |> Option.exists (fun ending -> List.contains ending known)) then
+            if
+                not (
+                    Reader.endingOf output
+                    |> Option.exists (fun ending -> List.contains ending known)
+                )
+            then
                 return!
                     wrong
                         output

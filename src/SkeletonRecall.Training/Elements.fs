@@ -38,7 +38,7 @@ module internal Elements =
         try
             Ok(read ())
         with
-        | RefusedFile reason -> Error reason
+        | RefusedFile reason -> Error(String.map (fun letter -> if Char.IsControl letter then '?' else letter) reason)
         | :? EndOfStreamException -> Error "it is truncated"
         | :? InvalidDataException as error -> Error $"its compressed data are damaged (%s{error.Message.TrimEnd('.')})"
 

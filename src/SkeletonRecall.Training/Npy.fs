@@ -49,7 +49,17 @@ module Npy =
         if found.Success then
             found.Groups[1].Value
         else
-            refuse $"its header does not say %s{key} in a known way: %s{header.Trim()}"
+            // A damaged header can be long and hold anything.
+            let shown =
+                String.filter (fun letter -> not (Char.IsControl letter)) (header.Trim())
+
+            let shown =
+                if shown.Length > 120 then
+                    shown.Substring(0, 120) + "..."
+                else
+                    shown
+
+            refuse $"its header does not say %s{key} in a known way: %s{shown}"
 
     /// Little-endian row-major copies of the elements.
     let private straighten (size: int) (bigEndian: bool) (fortran: bool) (shape: int list) (data: byte[]) : byte[] =

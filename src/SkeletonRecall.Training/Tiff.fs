@@ -237,7 +237,12 @@ module Tiff =
                 checkColours tiff
                 directories.Add(tiff.CurrentDirectory())
 
-            more <- directories.Count < 32767 && tiff.ReadDirectory()
+            // The library is content with the pages that it finds.
+            let isLast = tiff.LastDirectory()
+            more <- not isLast && directories.Count < 32767
+
+            if more && not (tiff.ReadDirectory()) then
+                refuse $"it is truncated or damaged after page %d{int (tiff.CurrentDirectory()) + 1}"
 
         if directories.Count = 0 then
             refuse "it has no page of full size"
@@ -295,6 +300,8 @@ module Tiff =
         Elements.guard (fun () ->
             if bytes.Length = 0 then
                 refuse "the file is empty"
+
+            TiffDirectories.validate bytes
 
             try
                 use stream = new MemoryStream(bytes, false)

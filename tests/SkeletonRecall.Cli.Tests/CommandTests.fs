@@ -101,7 +101,7 @@ let tests =
                     failed [ "skeletonize"; input; output ] [ "mask.png"; "not found" ]
                     File.WriteAllBytes(input, [| 137uy; 80uy; 78uy; 71uy; 13uy; 10uy; 26uy; 10uy; 0uy |])
                     failed [ "skeletonize"; input; output ] [ "mask.png"; "cannot be read" ]
-                    failed [ "skeletonize"; input; Path.Combine(folder, "tube.tif") ] [ ".png or .npy" ]
+                    failed [ "skeletonize"; input; Path.Combine(folder, "tube.gif") ] [ "one of .png" ]
                     failed [ "skeletonize"; input; output; "--tube-radius"; "-1" ] [ "--tube-radius" ]
                     failed [ "skeletonize"; input; output; "--method"; "magic" ] [ "magic"; "zhang or lee" ]
                     Expect.isFalse (File.Exists output) "nothing half-written")

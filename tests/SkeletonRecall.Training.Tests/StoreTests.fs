@@ -247,10 +247,10 @@ let private problems =
                     File.Delete(file [ "dataset.json" ])
                     mentions [ file [ "dataset.json" ]; "channels and labels" ] (messageOf (Store.readDataset folder))
 
-                    Store.writeDataset folder { dataset with FileEnding = ".nii.gz" }
+                    Store.writeDataset folder { dataset with FileEnding = ".dcm" }
                     |> Problem.orThrow
 
-                    mentions [ ".nii.gz"; ".png" ] (messageOf (Store.readDataset folder)))
+                    mentions [ ".dcm"; ".png"; ".nii.gz" ] (messageOf (Store.readDataset folder)))
             }
         ]
 
