@@ -33,7 +33,7 @@ public sealed class Image
     }
 
     /// <summary>
-    /// An image from its files, PNG or JPEG, one channel after the other; a colour file has three channels.
+    /// An image from its files of any format that is read (PNG, TIFF, NIfTI and others), one channel after the other; a colour file has three channels.
     /// </summary>
     /// <exception cref="ProblemException">A file is missing or cannot be read, or the sizes differ.</exception>
     public static Image Read(params IReadOnlyList<string> paths)
@@ -42,8 +42,8 @@ public sealed class Image
         return new(Interop.OrThrow(Pipeline.Reader.image(Interop.ToList(paths))));
     }
 
-    /// <summary>Writes a plane of 1, 3 or 4 channels as PNG: 8 bits, or 16 where a value is above 255.</summary>
-    /// <exception cref="ArgumentException">A volume, or another number of channels.</exception>
+    /// <summary>Writes by the ending of the path: PNG takes a plane of 1, 3 or 4 channels in 8 bits, or 16 where a value is above 255; TIFF, NIfTI, NRRD, MetaImage and numpy files take float32.</summary>
+    /// <exception cref="ArgumentException">What the format cannot hold, or another ending.</exception>
     /// <exception cref="ProblemException">The file cannot be written.</exception>
     public void Save(string path)
     {

@@ -35,7 +35,7 @@ public sealed class LabelMap
     }
 
     /// <summary>
-    /// A label map from a PNG or .npy file: values as stored, except that a mask of 0 and 255 becomes 0 and 1, which is
+    /// A label map from a file of any format that is read: values as stored, except that a mask of 0 and 255 becomes 0 and 1, which is
     /// told to <paramref name="notes"/>.
     /// </summary>
     /// <exception cref="ProblemException">The file is missing or cannot be read.</exception>
@@ -45,7 +45,7 @@ public sealed class LabelMap
         return new(Interop.Noted(Interop.OrThrow(Pipeline.Reader.mask(path)), notes));
     }
 
-    /// <summary>Writes PNG (8 bits, 16 where a label is above 255) or .npy, by the ending of the path.</summary>
+    /// <summary>Writes by the ending of the path: PNG, TIFF, NIfTI, NRRD, MetaImage or numpy files; 8 bits, 16 where a label is above 255.</summary>
     /// <exception cref="ArgumentException">Another ending, a negative label, or a volume as PNG.</exception>
     /// <exception cref="ProblemException">The file cannot be written.</exception>
     public void Save(string path)

@@ -37,8 +37,16 @@ module internal TiffDirectories =
         | _, false -> BinaryPrimitives.ReadInt64LittleEndian span
         | _, true -> BinaryPrimitives.ReadInt64BigEndian span
 
-    // Count and first value of an entry; its values must lie in the file.
-    let private entry (layout: Layout) (start: int64) : int64 * int64 =
+    /// Where the values of an entry lie.
+    type private Entry =
+        {
+            Count: int64
+            Size: int
+            Place: int64
+        }
+
+    // An entry, whose values must lie in the file.
+    let private entry (layout: Layout) (start: int64) : Entry =
         let wide = if layout.Big then 8 else 4
         let kind = int (number layout (start + 2L) 2)
         let count = number layout (start + 4L) wide
@@ -46,7 +54,7 @@ module internal TiffDirectories =
 
         if size = 0 then
             // The library leaves out entries of unknown types.
-            0L, 0L
+            { Count = 0L; Size = 0; Place = 0L }
         else
             if count < 0L || count > layout.Bytes.LongLength then
                 refuse "it is damaged: an entry of a directory is larger than the file"
@@ -62,23 +70,25 @@ module internal TiffDirectories =
             if place < 0L || place + count * int64 size > layout.Bytes.LongLength then
                 refuse "it is truncated or damaged: an entry of a directory points outside the file"
 
-            let first =
-                if count = 0L then 0L
-                elif size <= 4 || layout.Big then number layout place size
-                else 0L
+            {
+                Count = count
+                Size = size
+                Place = place
+            }
 
-            count, first
+    let private value (layout: Layout) (at: int64) (entry: Entry) : int64 =
+        number layout (entry.Place + at * int64 entry.Size) entry.Size
 
     // Whether the numbers of a page agree with each other.
-    let private check (layout: Layout) (entries: Dictionary<int, int64 * int64>) : unit =
+    let private check (layout: Layout) (entries: Dictionary<int, Entry>) : unit =
         let first (tag: int) (otherwise: int64) : int64 =
             match entries.TryGetValue tag with
-            | true, (count, value) when count > 0L -> value
+            | true, entry when entry.Count > 0L -> value layout 0L entry
             | _ -> otherwise
 
         let count (tag: int) : int64 =
             match entries.TryGetValue tag with
-            | true, (count, _) -> count
+            | true, entry -> entry.Count
             | _ -> 0L
 
         let width, height = first 256 0L, first 257 0L
@@ -121,11 +131,20 @@ module internal TiffDirectories =
 
                 (height + rows - 1L) / rows * planes
 
-        let offsets = count (if entries.ContainsKey 324 then 324 else 273)
-        let lengths = count (if entries.ContainsKey 324 then 325 else 279)
+        let offsetTag, lengthTag = if entries.ContainsKey 324 then 324, 325 else 273, 279
+        let offsets, lengths = count offsetTag, count lengthTag
 
         if offsets < parts || (lengths < parts && not (lengths = 0L && parts = 1L)) then
             refuse $"it is damaged: a page of %d{parts} parts says where %d{min offsets lengths} of them are"
+
+        // The library takes the memory that a length asks for before it looks whether the bytes are there.
+        if lengths >= parts then
+            for part in 0L .. parts - 1L do
+                let start = value layout part entries[offsetTag]
+                let length = value layout part entries[lengthTag]
+
+                if start < 0L || length < 0L || start > layout.Bytes.LongLength - length then
+                    refuse "it is truncated: some of its pixels lie outside the file"
 
     /// Refuses a file whose directories run in circles, lead outside or do not agree with themselves.
     let validate (bytes: byte[]) : unit =
@@ -168,7 +187,7 @@ module internal TiffDirectories =
             if count < 1L || count > 4096L then
                 refuse $"it is damaged: a directory of %d{count} entries"
 
-            let entries = Dictionary<int, int64 * int64>()
+            let entries = Dictionary<int, Entry>()
 
             for number' in 0L .. count - 1L do
                 let start = at + int64 countSize + number' * entrySize

@@ -12,7 +12,7 @@ type Rival =
     | Ourselves of way: string * work: Work<NpyArray>
 
 /// One row of the table.
-type Case =
+type Comparison =
     {
         Name: string
         Ours: Work<NpyArray>
@@ -49,7 +49,7 @@ module Cases =
     let private cube (side: int) : Extent = Extent.space side side side
 
     // From label map to label map.
-    let private tubed (name: string) (tubes: Tubes) (extent: Extent) : Case =
+    let private tubed (name: string) (tubes: Tubes) (extent: Extent) : Comparison =
         let labels = Masks.labels tubes 1 extent
 
         {
@@ -69,7 +69,7 @@ module Cases =
         }
 
     // From mask to mask, ours of bits.
-    let private thinning (name: string) (tubes: Tubes) (extent: Extent) : Case =
+    let private thinning (name: string) (tubes: Tubes) (extent: Extent) : Comparison =
         let mask = Tube.binarize (Masks.labels tubes 1 extent)
 
         {
@@ -88,7 +88,7 @@ module Cases =
                 )
         }
 
-    let private dilations () : Case =
+    let private dilations () : Comparison =
         let mask = Tube.binarize (Masks.labels Masks.thinVolume 1 (cube 128))
 
         let labels =
@@ -117,7 +117,7 @@ module Cases =
                 )
         }
 
-    let private betti () : Case =
+    let private betti () : Comparison =
         let mask = Tube.binarize (Masks.labels Masks.thinVolume 1 (cube 128))
 
         {
@@ -136,7 +136,7 @@ module Cases =
                 )
         }
 
-    let private bettiByPersistence () : Case =
+    let private bettiByPersistence () : Comparison =
         let mask = Tube.binarize (Masks.labels Masks.thinVolume 1 (cube 128))
 
         { betti () with
@@ -155,7 +155,7 @@ module Cases =
                 )
         }
 
-    let private clDice () : Case =
+    let private clDice () : Comparison =
         let labels = Masks.labels Masks.thinVolume 1 (cube 128)
         let truth = Tube.binarize labels
 
@@ -180,7 +180,7 @@ module Cases =
                 )
         }
 
-    let private twoThreads () : Case =
+    let private twoThreads () : Comparison =
         let masks =
             [|
                 for seed in 1..8 -> Tube.binarize (Masks.labels Masks.fatVolume seed (cube 128))
@@ -217,7 +217,7 @@ module Cases =
 
     /// All cases, each made when it is called for; `quick` leaves out the large ones, and gudhi's is left out where a Python
     /// is the reference that lacks it.
-    let all (quick: bool) (gudhi: bool) : (unit -> Case) list =
+    let all (quick: bool) (gudhi: bool) : (unit -> Comparison) list =
         let plane = Extent.plane 1500 1500
 
         [

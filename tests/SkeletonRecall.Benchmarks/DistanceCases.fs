@@ -27,7 +27,7 @@ module DistanceCases =
             Values = Float64s values.Data
         }
 
-    let private distance (name: string) (make: unit -> Mask) () : Case =
+    let private distance (name: string) (make: unit -> Mask) () : Comparison =
         let mask = make ()
 
         {
@@ -46,7 +46,7 @@ module DistanceCases =
                 )
         }
 
-    let private eroded () : Case =
+    let private eroded () : Comparison =
         let mask = Tube.binarize (Masks.labels Masks.fatVolume 1 cube)
 
         {
@@ -71,7 +71,7 @@ module DistanceCases =
                 )
         }
 
-    let private ball () : Case =
+    let private ball () : Comparison =
         let mask = Tube.binarize (Masks.labels Masks.thinVolume 1 cube)
 
         {
@@ -96,7 +96,7 @@ module DistanceCases =
         }
 
     // Both pairs in one call, against one call for each.
-    let private dualBetti () : Case =
+    let private dualBetti () : Comparison =
         let mask = Tube.binarize (Masks.labels Masks.thinVolume 1 cube)
 
         let row (both: Betti list) : NpyArray =
@@ -128,7 +128,7 @@ module DistanceCases =
         }
 
     /// All cases, each made when it is called for.
-    let all: (unit -> Case) list =
+    let all: (unit -> Comparison) list =
         let tubes (kind: Tubes) () : Mask =
             Tube.binarize (Masks.labels kind 1 cube)
 

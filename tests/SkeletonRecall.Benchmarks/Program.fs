@@ -44,6 +44,7 @@ module Program =
             Cases.all options.Quick gudhi
             @ DistanceCases.all
             @ ScoreCases.all options.Quick gudhi
+            @ FormatCases.all options.Quick
             |> List.choose (fun case ->
                 let case = case ()
 

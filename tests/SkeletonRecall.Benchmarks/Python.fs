@@ -28,6 +28,7 @@ module Python =
     let librariesOf (operation: string) : string =
         match operation with
         | "persistence" -> "gudhi, one run"
+        | "nifti" -> "nibabel"
         | _ -> "scikit-image, scipy"
 
     /// One thread, and glibc keeps the memory that it has, as our side does: the environment of what is measured.

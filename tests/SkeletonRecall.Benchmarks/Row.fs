@@ -29,7 +29,7 @@ module Row =
     let ratio (row: Row) : float = row.Theirs / row.Ours
 
     /// Times both sides, one after the other, each warmed up and then for `seconds`.
-    let measure (python: Python option) (seconds: float) (case: Case) : Row =
+    let measure (python: Python option) (seconds: float) (case: Comparison) : Row =
         let struct (ours, result) = Timing.best seconds case.Ours
 
         let struct (theirs, wanted), whose =

@@ -51,7 +51,7 @@ module ScoreCases =
                 |> Float64s
         }
 
-    let private pair () : Case =
+    let private pair () : Comparison =
         let extent = Extent.space 128 128 128
         let labels = Masks.labels Masks.thinVolume 1 extent
         let truth = Tube.binarize labels
@@ -78,7 +78,7 @@ module ScoreCases =
                 )
         }
 
-    let private matching (count: int) : Case =
+    let private matching (count: int) : Comparison =
         let extent = Extent.plane 960 999
 
         let pairs =
@@ -145,7 +145,7 @@ module ScoreCases =
 
     /// All cases, each made when it is called for; `quick` matches 2 pairs in place of 20. The matching is compared with
     /// gudhi, and left out where a Python is the reference that lacks it.
-    let all (quick: bool) (gudhi: bool) : (unit -> Case) list =
+    let all (quick: bool) (gudhi: bool) : (unit -> Comparison) list =
         [
             pair
             if gudhi then

@@ -117,7 +117,23 @@ def persistence(masks):
     return numbers
 
 
+def nifti(file):
+    # Written and read each time, as on the other side; imported here, because the other operations do without it.
+    import os
+    import tempfile
+
+    import nibabel
+
+    handle, path = tempfile.mkstemp(suffix=".nii.gz")
+    with os.fdopen(handle, "wb") as target:
+        target.write(file)
+    result = np.asanyarray(nibabel.load(path).dataobj).transpose()
+    os.remove(path)
+    return result
+
+
 OPERATIONS = {
+    "nifti": (nifti, np.int16),
     "tubed": (tubed, np.int16),
     "thinning": (thinning, np.uint8),
     "dilations": (dilations, np.uint8),
