@@ -3,18 +3,33 @@ namespace SkeletonRecall.Training
 open TorchSharp
 open SkeletonRecall
 
-/// A weight and a bias: what a convolution or a normalization learns.
+/// A weight and, mostly, a bias: what a convolution or a normalization learns.
 [<Sealed>]
-type internal Affine(weight: Tensor, bias: Tensor) as this =
+type internal Affine(weight: Tensor, bias: Tensor option) as this =
     inherit torch.nn.Module("Affine")
 
     do
         this.register_parameter ("weight", new Modules.Parameter(weight))
-        this.register_parameter ("bias", new Modules.Parameter(bias))
+
+        bias
+        |> Option.iter (fun bias -> this.register_parameter ("bias", new Modules.Parameter(bias)))
+
+    let hasBias = bias.IsSome
 
     // Looked up each time: moving the module to another device replaces its parameters.
     member _.Weight: Tensor = nonNull (this.get_parameter "weight")
-    member _.Bias: Tensor = nonNull (this.get_parameter "bias")
+
+    member _.Bias: Tensor option =
+        if hasBias then
+            Some(nonNull (this.get_parameter "bias"))
+        else
+            None
+
+    /// Null without one, as torch's convolutions take it.
+    member this.BiasOrNull: Tensor =
+        match this.Bias with
+        | Some bias -> bias
+        | None -> Unchecked.defaultof<Tensor>
 
 /// Convolutions in 2 and 3 dimensions, by the number of strides.
 [<RequireQualifiedAccess>]
@@ -63,12 +78,18 @@ module internal Convolution =
                 0L
 
         if moreOutputs = 0L && moreInputs = 0L then
-            compute input layer.Weight layer.Bias
+            compute input layer.Weight layer.BiasOrNull
         else
             use wide = extend 1 moreInputs input
             use wider = extend inputAxis moreInputs layer.Weight
             use weight = extend (1 - inputAxis) moreOutputs wider
-            use bias = extend 0 moreOutputs layer.Bias
+
+
+            use bias =
+                match layer.Bias with
+                | Some bias -> extend 0 moreOutputs bias
+                | None -> layer.BiasOrNull
+
             use result = compute wide weight bias
             result.narrow (1L, 0L, outputs)
 
@@ -94,4 +115,4 @@ module internal Convolution =
     /// A 1 x 1 convolution.
     let head (layer: Affine) (input: Tensor) : Tensor =
         let rank = layer.Weight.shape.Length - 2
-        flat (Array.create rank 1L) (Array.zeroCreate rank) input layer.Weight layer.Bias
+        flat (Array.create rank 1L) (Array.zeroCreate rank) input layer.Weight layer.BiasOrNull

@@ -24,41 +24,12 @@ type Network =
         Finest: Tensor -> Tensor
     }
 
-/// Modules under names, nothing else: the tree that gives parameters their names.
-[<Sealed>]
-type internal Group(children: (string * torch.nn.Module) list) as this =
-    inherit torch.nn.Module("Group")
-
-    do
-        for name, child in children do
-            this.register_module (name, child)
-
-/// Convolution, instance normalization, leaky ReLU.
-type internal Block =
-    {
-        Convolution: Affine
-        Normalization: Affine
-        Stride: int64[]
-        Padding: int64[]
-    }
-
-/// One level of the decoder: what brings the level below up, what mixes it with the skip, and the head.
-type internal DecoderLevel =
-    {
-        Up: Affine
-        UpStride: int64[]
-        Blocks: Block list
-        Head: Affine
-    }
-
-/// U-Nets of plain convolutions (nnU-Net's PlainConvUNet) in 2 and 3 dimensions: per block a convolution with bias,
-/// instance normalization (affine, eps 1e-5) and leaky ReLU (slope 0.01); a stage's first convolution carries its stride;
-/// transposed convolutions go up; a 1 x 1 head stands on every decoder level.
-/// Ronneberger, Fischer and Brox 2015 (U-Net); Isensee et al. 2021 (nnU-Net).
+/// nnU-Net's U-Nets in 2 and 3 dimensions, their encoder plain (PlainConvUNet) or residual (ResidualEncoderUNet): per block
+/// a convolution with bias, instance normalization (affine, eps 1e-5) and leaky ReLU (slope 0.01); a stage's first
+/// block carries its stride; transposed convolutions go up; a 1 x 1 head stands on every decoder level.
+/// Ronneberger, Fischer and Brox 2015 (U-Net); Isensee et al. 2021 and 2024 (nnU-Net, its residual encoders).
 [<RequireQualifiedAccess>]
 module Network =
-
-    let private slope = 0.01
 
     let private check (architecture: Architecture) : unit =
         let stages = architecture.FeaturesPerStage.Length
@@ -101,66 +72,21 @@ module Network =
     let divisor (architecture: Architecture) : int list =
         architecture.Strides |> List.reduce (List.map2 (*))
 
-    let private tensor (shape: int list) (values: float32[]) : Tensor =
-        let dimensions = shape |> List.map int64 |> List.toArray
-        torch.tensor (values, dimensions = ReadOnlySpan<int64> dimensions, dtype = Nullable torch.float32)
-
     let private product (sizes: int list) : int = List.fold (*) 1 sizes
 
-    // He initialization (He et al. 2015): normal, with the fan-in of the second axis and the gain of leaky ReLU.
-    let private kernel (rng: Rng) (shape: int list) : Tensor =
-        let fan = shape.Tail.Head * product shape.Tail.Tail
-        let deviation = sqrt (2.0 / (1.0 + slope * slope)) / sqrt (float fan)
+    // The stem's output is no skip.
+    let private encode (stem: Block list) (stages: Stage list) (input: Tensor) : Tensor list =
+        match stem, stages with
+        | [], _
+        | _, [] ->
+            List.scan (fun below stage -> Layers.stage stage below) input stages
+            |> List.tail
+        | _, first :: others ->
+            let top =
+                use stemmed = Layers.plain stem input
+                Layers.stage first stemmed
 
-        tensor shape (Array.init (product shape) (fun _ -> float32 (rng.Gaussian() * deviation)))
-
-    let private convolution (rng: Rng) (outputs: int) (inputs: int) (size: int list) : Affine =
-        new Affine(kernel rng (outputs :: inputs :: size), tensor [ outputs ] (Array.zeroCreate outputs))
-
-    let private transposed (rng: Rng) (inputs: int) (outputs: int) (size: int list) : Affine =
-        new Affine(kernel rng (inputs :: outputs :: size), tensor [ outputs ] (Array.zeroCreate outputs))
-
-    let private longs (sizes: int list) : int64[] = sizes |> List.map int64 |> List.toArray
-
-    let private blocks (rng: Rng) (count: int) (inputs: int) (features: int) (size: int list) (stride: int list) =
-        List.init count (fun index ->
-            {
-                Convolution = convolution rng features (if index = 0 then inputs else features) size
-                Normalization =
-                    new Affine(
-                        tensor [ features ] (Array.create features 1.0f),
-                        tensor [ features ] (Array.zeroCreate features)
-                    )
-                Stride = longs (if index = 0 then stride else List.map (fun _ -> 1) stride)
-                Padding = size |> List.map (fun k -> (k - 1) / 2) |> longs
-            })
-
-    // Instance normalization as group normalization with a group per feature map: the same numbers, and on a CPU a tenth
-    // faster for the whole step than through batch normalization, as libtorch's instance_norm goes.
-    let private normalize (layer: Affine) (input: Tensor) : Tensor =
-        torch.nn.functional.group_norm (input, input.shape[1], weight = layer.Weight, bias = layer.Bias, eps = 1e-5)
-
-    // Every intermediate is freed as soon as its successor stands; autograd holds what the backward pass needs.
-    let private activate (block: Block) (input: Tensor) : Tensor =
-        use convolved = Convolution.apply block.Stride block.Padding block.Convolution input
-
-        use slope = Scalar.op_Implicit slope
-        // In place: the backward pass of the normalization needs its input only.
-        (normalize block.Normalization convolved).leaky_relu_ slope
-
-    let private chain (blocks: Block list) (input: Tensor) : Tensor =
-        let step (previous: Tensor) (block: Block) : Tensor =
-            let next = activate block previous
-
-            if not (obj.ReferenceEquals(previous, input)) then
-                previous.Dispose()
-
-            next
-
-        List.fold step input blocks
-
-    let private encode (stages: Block list list) (input: Tensor) : Tensor list =
-        List.scan (fun below blocks -> chain blocks below) input stages |> List.tail
+            List.scan (fun below stage -> Layers.stage stage below) top others
 
     // Coarsest level first. `skips` are freed on the way.
     let private decode (levels: DecoderLevel list) (skips: Tensor list) (allHeads: bool) : Tensor list =
@@ -170,7 +96,7 @@ module Network =
                 below.Dispose()
                 use joined = torch.cat (ResizeArray [ raised; skip ], 1L)
                 skip.Dispose()
-                chain level.Blocks joined
+                Layers.plain level.Blocks joined
 
             if allHeads || last then
                 features, Convolution.head level.Head features :: heads
@@ -190,35 +116,31 @@ module Network =
         features.Dispose()
         heads
 
-    let private numbered (modules: torch.nn.Module list) : torch.nn.Module =
-        new Group(modules |> List.mapi (fun index child -> string index, child))
-
-    let private convs (blocks: Block list) : torch.nn.Module =
-        let block (block: Block) : torch.nn.Module =
-            new Group([ "conv", block.Convolution :> torch.nn.Module; "norm", block.Normalization ])
-
-        new Group([ "convs", numbered (List.map block blocks) ])
-
-    let private tree (stages: Block list list) (levels: DecoderLevel list) : torch.nn.Module =
+    let private tree (stem: Block list) (stages: Stage list) (levels: DecoderLevel list) : torch.nn.Module =
         let encoder =
-            numbered (stages |> List.map (fun blocks -> numbered [ convs blocks ]))
+            [
+                if not stem.IsEmpty then
+                    "stem", Layers.convs stem
+                "stages", Layers.numbered (List.map Layers.stageTree stages)
+            ]
 
         let decoder =
             [
-                "stages", numbered (levels |> List.map (fun level -> convs level.Blocks))
-                "transpconvs", numbered (levels |> List.map (fun level -> level.Up))
-                "seg_layers", numbered (levels |> List.map (fun level -> level.Head))
+                "stages", Layers.numbered (levels |> List.map (fun level -> Layers.convs level.Blocks))
+                "transpconvs", Layers.numbered (levels |> List.map (fun level -> level.Up))
+                "seg_layers", Layers.numbered (levels |> List.map (fun level -> level.Head))
             ]
 
         new Group(
             [
-                "encoder", new Group([ "stages", encoder ]) :> torch.nn.Module
+                "encoder", new Group(encoder) :> torch.nn.Module
                 "decoder", new Group(decoder)
             ]
         )
 
     /// A U-Net of the given architecture for images of `channels` channels and `classes` classes, background included.
-    /// Weights are drawn by He's rule (normal, leaky ReLU with slope 0.01) from the seed alone; biases are 0.
+    /// Weights are drawn by He's rule (normal, leaky ReLU with slope 0.01) from the seed alone; biases are 0, and so is the
+    /// scale of the last normalization of each residual block.
     /// Throws ArgumentException when the architecture's lists do not fit each other.
     let create (architecture: Architecture) (channels: int) (classes: int) (seed: Seed) : Network =
         LibTorch.ensure ()
@@ -235,11 +157,22 @@ module Network =
         let kernels = List.toArray architecture.KernelSizes
         let strides = List.toArray architecture.Strides
 
+        let stem =
+            match architecture.Blocks with
+            | Plain -> []
+            | Residual -> Layers.blocks rng 1 channels features[0] kernels[0] strides[0]
+
         let stages =
             architecture.ConvsPerStage
             |> List.mapi (fun stage count ->
-                let inputs = if stage = 0 then channels else features[stage - 1]
-                blocks rng count inputs features[stage] kernels[stage] strides[stage])
+                let below = if stage = 0 then 0 else stage - 1
+
+                match architecture.Blocks with
+                | Plain ->
+                    let inputs = if stage = 0 then channels else features[below]
+                    Convolutions(Layers.blocks rng count inputs features[stage] kernels[stage] strides[stage])
+                | Residual ->
+                    Residuals(Layers.residuals rng count features[below] features[stage] kernels[stage] strides[stage]))
 
         let levels =
             architecture.ConvsPerStageDecoder
@@ -248,20 +181,20 @@ module Network =
                 let ones = strides[skip] |> List.map (fun _ -> 1)
 
                 {
-                    Up = transposed rng features[skip + 1] features[skip] strides[skip + 1]
-                    UpStride = longs strides[skip + 1]
-                    Blocks = blocks rng count (2 * features[skip]) features[skip] kernels[skip] ones
-                    Head = convolution rng classes features[skip] ones
+                    Up = Layers.transposed rng features[skip + 1] features[skip] strides[skip + 1]
+                    UpStride = Layers.longs strides[skip + 1]
+                    Blocks = Layers.blocks rng count (2 * features[skip]) features[skip] kernels[skip] ones
+                    Head = Layers.convolution rng classes features[skip] ones
                 })
 
         let run (allHeads: bool) (input: Tensor) : Tensor list =
             use _scope = torch.NewDisposeScope()
 
-            decode levels (encode stages input) allHeads
+            decode levels (encode stem stages input) allHeads
             |> List.map (fun head -> head.MoveToOuterDisposeScope())
 
         {
-            Module = tree stages levels
+            Module = tree stem stages levels
             Forward = run true
             Finest = run false >> List.head
         }
@@ -332,7 +265,7 @@ module Network =
 
             for name, target in targets do
                 let array = byName[name]
-                target.copy_ (tensor array.Shape array.Values) |> ignore
+                target.copy_ (Layers.tensor array.Shape array.Values) |> ignore
 
             Ok()
 

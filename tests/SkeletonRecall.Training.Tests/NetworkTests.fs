@@ -96,6 +96,8 @@ let tests =
             test "parameter counts are nnU-Net's" {
                 use _scope = Toy.scope ()
 
+                // The fact sheet's counts of planes and residual encoders leave out the weights and biases of
+                // normalizations: they were counted without affine parameters, which nnU-Net's plans have.
                 let count (architecture: Architecture) channels classes =
                     let network = Network.create architecture channels classes (Seed.ofInt 0)
                     use _module = network.Module
@@ -103,10 +105,165 @@ let tests =
 
                 Expect.equal (count (architecture [ 32; 64; 128; 256; 320; 320 ] 3 2) 1 3) 31_196_399L "3D, 6 stages"
 
-                // The fact sheet's 46,306,958 is 18,176 lower: the weights and biases of its 30 normalizations, which
-                // were counted without affine parameters (nnU-Net's plans have them).
                 let plane = architecture [ 32; 64; 128; 256; 512; 512; 512; 512 ] 2 2
                 Expect.equal (count plane 3 2) (46_306_958L + 18_176L) "2D, 8 stages"
+
+                let residual =
+                    { architecture [ 32; 64; 128; 256; 320; 320 ] 3 1 with
+                        Blocks = Residual
+                        ConvsPerStage = [ 1; 3; 4; 6; 6; 6 ]
+                    }
+
+                Expect.equal (count residual 1 3) (102_322_927L + 27_648L) "residual, 6 stages"
+            }
+
+            test "names, shapes and order are those of nnU-Net's checkpoints" {
+                for folder, channels, classes in [ "plain2d", 3, 2; "plain3d_aniso", 1, 4; "resenc3d", 2, 3 ] do
+                    use _scope = Toy.scope ()
+
+                    let path (file: string) =
+                        Golden.sharedPath [ "data"; "expected"; "nnunet_checkpoint"; folder; file ]
+
+                    let plans =
+                        Plans.parse folder (IO.File.ReadAllText(path "plans.json")) |> Problem.orThrow
+
+                    let configuration = Seq.exactlyOne plans.Configurations.Values
+
+                    let network =
+                        Network.create configuration.Architecture channels classes (Seed.ofInt 0)
+
+                    use document =
+                        Text.Json.JsonDocument.Parse(IO.File.ReadAllText(path "tensors.json"))
+
+                    // Python's module keeps the same tensors under further names.
+                    let isAlias (name: string) =
+                        name.Contains ".all_modules." || name.StartsWith "decoder.encoder."
+
+                    let wanted =
+                        [
+                            for entry in document.RootElement.EnumerateObject() do
+                                if not (isAlias entry.Name) then
+                                    entry.Name,
+                                    [
+                                        for size in entry.Value.GetProperty("shape").EnumerateArray() -> size.GetInt64()
+                                    ]
+                        ]
+
+                    let ours =
+                        Network.parameters network
+                        |> List.map (fun (name, parameter) -> name, List.ofArray parameter.shape)
+
+                    Expect.equal ours wanted folder
+            }
+
+            test "feature maps of deep, flat and residual networks have the sizes of their plans" {
+                use _scope = Toy.scope ()
+
+                // Kernels and strides of a volume of thick slices.
+                let flat =
+                    { architecture [ 2; 3; 4; 5; 5 ] 3 2 with
+                        KernelSizes = [ 1; 1; 3; 3; 3 ] |> List.map (fun first -> [ first; 3; 3 ])
+                        Strides = [ [ 1; 1; 1 ]; [ 1; 2; 2 ]; [ 1; 2; 2 ]; [ 2; 2; 2 ]; [ 1; 2; 2 ] ]
+                    }
+
+                for blocks in [ Plain; Residual ] do
+                    let network = Network.create { flat with Blocks = blocks } 1 3 (Seed.ofInt 0)
+                    let heads = network.Forward(random [ 1L; 1L; 4L; 32L; 16L ])
+
+                    Expect.equal
+                        (heads |> List.map (fun head -> List.ofArray head.shape))
+                        [
+                            [ 1L; 3L; 4L; 32L; 16L ]
+                            [ 1L; 3L; 4L; 16L; 8L ]
+                            [ 1L; 3L; 4L; 8L; 4L ]
+                            [ 1L; 3L; 2L; 4L; 2L ]
+                        ]
+                        $"%A{blocks}"
+            }
+
+            test "a residual network computes what its building blocks compute, and begins as its shortcuts" {
+                use _scope = Toy.scope ()
+
+                let architecture =
+                    { architecture [ 4; 6 ] 2 1 with
+                        Blocks = Residual
+                        ConvsPerStage = [ 1; 2 ]
+                    }
+
+                let network = Network.create architecture 1 2 (Seed.ofInt 2)
+                let all = Network.parameters network |> Map.ofList
+                let parameter (name: string) = all[name] :> Tensor
+                let input = random [ 2L; 1L; 8L; 12L ]
+
+                let block (prefix: string) (stride: int64) (x: Tensor) =
+                    let weight = parameter $"%s{prefix}.conv.weight"
+                    let padding = (weight.shape[2] - 1L) / 2L
+
+                    let bias =
+                        match all.TryFind $"%s{prefix}.conv.bias" with
+                        | Some bias -> bias :> Tensor
+                        | None -> torch.zeros weight.shape[0]
+
+                    torch.nn.functional.instance_norm (
+                        torch.nn.functional.conv2d (
+                            x,
+                            weight,
+                            bias,
+                            strides = [| stride; stride |],
+                            padding = [| padding; padding |]
+                        ),
+                        weight = parameter $"%s{prefix}.norm.weight",
+                        bias = parameter $"%s{prefix}.norm.bias",
+                        eps = 1e-5
+                    )
+
+                let act (x: Tensor) =
+                    torch.nn.functional.leaky_relu (x, 0.01)
+
+                let residual (prefix: string) (stride: int64) (shortcut: Tensor) (x: Tensor) =
+                    act (
+                        block $"%s{prefix}.conv2" 1L (act (block $"%s{prefix}.conv1" stride x))
+                        + shortcut
+                    )
+
+                let expected () =
+                    let stem = act (block "encoder.stem.convs.0" 1L input)
+                    let top = residual "encoder.stages.0.blocks.0" 1L stem stem
+                    let pooled = torch.nn.functional.avg_pool2d (top, 2L)
+                    let below = "encoder.stages.1.blocks"
+                    let first = residual $"%s{below}.0" 2L (block $"%s{below}.0.skip.1" 1L pooled) top
+                    let second = residual $"%s{below}.1" 1L first first
+
+                    let up =
+                        torch.nn.functional.conv_transpose2d (
+                            second,
+                            parameter "decoder.transpconvs.0.weight",
+                            parameter "decoder.transpconvs.0.bias",
+                            strides = [| 2L; 2L |]
+                        )
+
+                    let mixed =
+                        act (block "decoder.stages.0.convs.0" 1L (torch.cat (ResizeArray [ up; top ], 1L)))
+
+                    torch.nn.functional.conv2d (
+                        mixed,
+                        parameter "decoder.seg_layers.0.weight",
+                        parameter "decoder.seg_layers.0.bias"
+                    )
+
+                Expect.isLessThan (largestDifference (network.Forward input).Head (expected ())) 1e-5 "at the start"
+
+                for name in all.Keys do
+                    if name.Contains "conv2.norm" then
+                        Expect.equal (Tensors.item (all[name].abs().max())) 0.0 name
+
+                do
+                    use _off = torch.no_grad ()
+
+                    for index, name in List.indexed (List.ofSeq all.Keys) do
+                        all[name].add_((0.01 * float (1 + index % 5)).ToScalar()) |> ignore
+
+                Expect.isLessThan (largestDifference (network.Forward input).Head (expected ())) 1e-4 "later"
             }
 
             test "names and order are nnU-Net's" {
@@ -182,16 +339,17 @@ let tests =
             }
 
             test "all parameters get a gradient from all heads" {
-                use _scope = Toy.scope ()
-                let network = Network.create tiny 1 2 (Seed.ofInt 1)
-                let heads = network.Forward(random [ 1L; 1L; 16L; 16L ])
-                let total = heads |> List.map (fun head -> (head * head).mean()) |> List.reduce (+)
-                total.backward ()
+                for blocks in [ Plain; Residual ] do
+                    use _scope = Toy.scope ()
+                    let network = Network.create { tiny with Blocks = blocks } 1 2 (Seed.ofInt 1)
+                    let heads = network.Forward(random [ 1L; 1L; 16L; 16L ])
+                    let total = heads |> List.map (fun head -> (head * head).mean()) |> List.reduce (+)
+                    total.backward ()
 
-                for name, parameter in Network.parameters network do
-                    match parameter.grad with
-                    | null -> failtest $"%s{name} has no gradient"
-                    | gradient -> Expect.isTrue (torch.isfinite(gradient).all().item<bool>()) name
+                    for name, parameter in Network.parameters network do
+                        match parameter.grad with
+                        | null -> failtest $"%s{name} has no gradient"
+                        | gradient -> Expect.isTrue (torch.isfinite(gradient).all().item<bool>()) name
             }
 
             test "weights depend on the seed alone" {
@@ -226,22 +384,23 @@ let tests =
             }
 
             test "forward and evaluate leave no tensor behind" {
-                let network = Network.create tiny 1 2 (Seed.ofInt 1)
-                use _module = network.Module
-                use input = random [ 1L; 1L; 16L; 16L ]
+                for blocks in [ Plain; Residual ] do
+                    let network = Network.create { tiny with Blocks = blocks } 1 2 (Seed.ofInt 1)
+                    use _module = network.Module
+                    use input = random [ 1L; 1L; 16L; 16L ]
 
-                let use' () =
-                    use _scope = Toy.scope ()
-                    (network.Forward input).Head.sum().backward()
-                    Network.evaluate network input |> ignore
+                    let use' () =
+                        use _scope = Toy.scope ()
+                        (network.Forward input).Head.sum().backward()
+                        Network.evaluate network input |> ignore
 
-                use' ()
-                let before = Tensors.liveCount ()
-
-                for _ in 1..3 do
                     use' ()
+                    let before = Tensors.liveCount ()
 
-                Expect.equal (Tensors.liveCount ()) before "live tensors"
+                    for _ in 1..3 do
+                        use' ()
+
+                    Expect.equal (Tensors.liveCount ()) before "live tensors"
             }
 
             test "what lies in freed memory reaches neither results nor gradients" {
