@@ -136,7 +136,13 @@ module internal Layers =
     // Instance normalization as group normalization with a group per feature map: the same numbers, and on a CPU a tenth
     // faster for the whole step than through batch normalization, as libtorch's instance_norm goes.
     let private normalize (layer: Affine) (input: Tensor) : Tensor =
-        torch.nn.functional.group_norm (input, input.shape[1], weight = layer.Weight, bias = layer.BiasOrNull, eps = 1e-5)
+        torch.nn.functional.group_norm (
+            input,
+            input.shape[1],
+            weight = layer.Weight,
+            bias = layer.BiasOrNull,
+            eps = 1e-5
+        )
 
     // Every intermediate is freed as soon as its successor stands; autograd holds what the backward pass needs.
     let private linear (block: Block) (input: Tensor) : Tensor =
