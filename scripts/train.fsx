@@ -84,6 +84,7 @@ let source =
             Tube = Some objective.Tube
             CoarseTube = None
             HeadExtents = heads
+            Regions = []
             Ignore = dataset.Ignore
         }
 

@@ -104,6 +104,7 @@ let source =
             Tube = Some Tube.standard
             CoarseTube = Some MaxPooled
             HeadExtents = heads
+            Regions = []
             Ignore = None
         }
 

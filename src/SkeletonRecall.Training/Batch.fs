@@ -10,7 +10,8 @@ type HeadTarget =
         Extent: Extent
         /// Class ids; 0 where the label is to be ignored.
         Labels: int16[]
-        /// The tubed skeleton's class ids, where this head needs it.
+        /// The tubed skeleton, where this head needs it: class ids or, of regions, patch after patch one channel of 0 and 1
+        /// per region.
         Skeleton: int16[] option
         /// 1 where the voxel counts and 0 where its label is to be ignored; None where the data set has no ignore label.
         Valid: byte[] option
@@ -25,6 +26,8 @@ type Batch =
         Extent: Extent
         /// (patch, channel, spatial...), row-major.
         Images: float32[]
+        /// The labels that make up each region; none where a network tells classes apart.
+        Regions: int16 list list
         Heads: HeadTarget list
     }
 
@@ -45,6 +48,8 @@ type BatchOptions =
         CoarseTube: TubeReduction option
         /// Size of each head's output, finest first; see `Batch.headExtents`.
         HeadExtents: Extent list
+        /// The labels that make up each region, where the network's outputs are regions, which may overlap; none for classes.
+        Regions: int16 list list
         /// The data set's ignore label. Its voxels become background before the skeleton is made (upstream skeletonizes
         /// them as foreground) and are marked as not valid.
         Ignore: int option
@@ -191,6 +196,24 @@ module Batch =
 
     let private concat (parts: 'T[] list) : 'T[] = Array.concat parts
 
+    // The tube of one patch: ids, or a channel of 0 and 1 per region. Tubes from the skeleton of the case are of the merged
+    // foreground there.
+    let private tubeOf (options: TubeOptions) (regions: int16 list list) (patch: Patch) (labels: LabelMap) : int16[] =
+        let ids () : int16[] =
+            match patch.Skeleton with
+            | None -> (Tube.ofLabels options labels).Data
+            | Some skeleton -> (PatchSkeleton.tube options labels skeleton).Data
+
+        match regions, patch.Skeleton with
+        | [], _ -> ids ()
+        | _, None -> regionTubes options regions labels |> Array.map int16
+        | _, Some _ ->
+            let ids = ids ()
+
+            regions
+            |> List.map (fun members -> ids |> Array.map (fun id -> if List.contains id members then 1s else 0s))
+            |> concat
+
     /// Puts augmented patches together and makes their targets. Tubes are made here, at full resolution, from the labels of
     /// each augmented patch or, where the patch has it, from the skeleton of its case; coarser heads take labels and
     /// validity from the nearest voxel, and tubes as the options say. Throws ArgumentException for no
@@ -221,14 +244,9 @@ module Batch =
                 | None -> patch.Labels
                 | Some _ -> patch.Labels |> Volume.map (fun label -> if ignored label then 0s else label))
 
-        let tube (options: TubeOptions) (patch: Patch) (labels: LabelMap) : int16[] =
-            match patch.Skeleton with
-            | None -> (Tube.ofLabels options labels).Data
-            | Some skeleton -> (PatchSkeleton.tube options labels skeleton).Data
-
         let skeleton =
             options.Tube
-            |> Option.map (fun options -> List.map2 (tube options) patches labels |> concat)
+            |> Option.map (fun tube -> List.map2 (tubeOf tube options.Regions) patches labels |> concat)
 
         let valid =
             options.Ignore
@@ -257,11 +275,34 @@ module Batch =
             Channels = first.Channels
             Extent = first.Extent
             Images = patches |> List.map (fun patch -> patch.Image.Data) |> concat
+            Regions = options.Regions
             Heads = List.mapi head options.HeadExtents
         }
 
+    /// Labels, patch after patch, as channels of 0 and 1, (patch, region, spatial...): 1 where the label is one of the region's.
+    let regionChannels (regions: int16 list list) (patches: int) (labels: int16[]) : byte[] =
+        let voxels = labels.Length / patches
+        let result = Array.zeroCreate<byte>(regions.Length * labels.Length)
+
+        regions
+        |> List.iteri (fun number members ->
+            let isMember = Array.zeroCreate<bool>(1 + int (List.max members))
+            members |> List.iter (fun label -> isMember[int label] <- true)
+
+            for patch in 0 .. patches - 1 do
+                let into = (patch * regions.Length + number) * voxels
+
+                for voxel in 0 .. voxels - 1 do
+                    let label = int labels[patch * voxels + voxel]
+
+                    if label >= 0 && label < isMember.Length && isMember[label] then
+                        result[into + voxel] <- 1uy)
+
+        result
+
     /// The batch as tensors on a device: images (B, channels, spatial...) as float32, and for each head, finest first, ids and
-    /// skeleton as int16 and validity as uint8, (B, 1, spatial...). They belong to the caller's dispose scope.
+    /// skeleton as int16 and validity as uint8, (B, 1, spatial...); of regions, a channel each of 0 and 1. They belong to
+    /// the caller's dispose scope.
     let toTensors (device: torch.Device) (batch: Batch) : Tensor * Target list =
         LibTorch.ensure ()
 
@@ -273,10 +314,15 @@ module Batch =
 
         let target (head: HeadTarget) : Target =
             let one = shape 1 head.Extent
+            let channels = shape (max 1 batch.Regions.Length) head.Extent
 
             {
-                Truth = Classes(place (Tensors.ofInt16 one head.Labels))
-                Skeleton = head.Skeleton |> Option.map (fun ids -> place (Tensors.ofInt16 one ids))
+                Truth =
+                    if batch.Regions.IsEmpty then
+                        Classes(place (Tensors.ofInt16 one head.Labels))
+                    else
+                        Regions(place (Tensors.ofBytes channels (regionChannels batch.Regions batch.Size head.Labels)))
+                Skeleton = head.Skeleton |> Option.map (fun tube -> place (Tensors.ofInt16 channels tube))
                 Valid = head.Valid |> Option.map (fun mask -> place (Tensors.ofBytes one mask))
             }
 

@@ -293,6 +293,7 @@ module Trainer =
                 Tube = needs.Tube
                 CoarseTube = Batch.coarseTube objective.Supervision
                 HeadExtents = heads
+                Regions = []
                 Ignore = dataset.Ignore
             }
 

@@ -11,7 +11,7 @@ type Validation =
         Loss: float
         /// Mean of each term of the objective on the finest head, unweighted.
         Terms: (string * float) list
-        /// Dice of each foreground class over all patches together.
+        /// Dice of each foreground class, or of each region, over all patches together.
         PseudoDice: float list
     }
 
@@ -33,29 +33,64 @@ module Validation =
             |> List.exists (fun head -> not (torch.isfinite(head).all().item<bool>())) ->
             None
 
-    // True and false positives and negatives of each class, added to `counts` (3 per class).
-    let private count (classes: int) (logits: Tensor) (head: HeadTarget) (counts: int64[]) : unit =
+    // Whether a voxel counts, in every channel of it.
+    let private counted (head: HeadTarget) (voxel: int) : bool =
+        match head.Valid with
+        | Some valid -> valid[voxel] <> 0uy
+        | None -> true
+
+    // Hits, false alarms and misses of each class but the background, added to `counts` (3 per class).
+    let private countClasses (classes: int) (logits: Tensor) (head: HeadTarget) (counts: int64[]) : unit =
         let predicted = Tensors.toArray<int64>(logits.argmax 1L)
 
-        for voxel in 0 .. predicted.Length - 1 do
-            let counted =
-                match head.Valid with
-                | Some valid -> valid[voxel] <> 0uy
-                | None -> true
+        let add (label: int) (kind: int) =
+            if label > 0 && label < classes then
+                counts[3 * (label - 1) + kind] <- counts[3 * (label - 1) + kind] + 1L
 
-            if counted then
+        for voxel in 0 .. predicted.Length - 1 do
+            if counted head voxel then
                 let found = int predicted[voxel]
                 let there = int head.Labels[voxel]
 
                 if found = there then
-                    counts[3 * found] <- counts[3 * found] + 1L
+                    add found 0
                 else
-                    counts[3 * found + 1] <- counts[3 * found + 1] + 1L
+                    add found 1
+                    add there 2
 
-                    if there >= 0 && there < classes then
-                        counts[3 * there + 2] <- counts[3 * there + 2] + 1L
+    // The same of regions, each found where its logit is above 0 (its sigmoid above a half).
+    let private countRegions
+        (regions: int16 list list)
+        (logits: Tensor)
+        (size: int)
+        (head: HeadTarget)
+        (counts: int64[])
+        =
+        let predicted =
+            Tensors.toArray<byte>((logits.gt (Scalar.op_Implicit 0.0f)).``to`` torch.uint8)
 
-    /// The objective and the pseudo-Dice on batches, without any change of the network. All NaN without a batch.
+        let truth = Batch.regionChannels regions size head.Labels
+        let voxels = head.Extent.Count
+
+        for channel in 0 .. size * regions.Length - 1 do
+            let region = channel % regions.Length
+            let patch = channel / regions.Length
+
+            for voxel in 0 .. voxels - 1 do
+                if counted head (patch * voxels + voxel) then
+                    let found = predicted[channel * voxels + voxel] <> 0uy
+                    let there = truth[channel * voxels + voxel] <> 0uy
+
+                    if found || there then
+                        let kind =
+                            if found && there then 0
+                            elif found then 1
+                            else 2
+
+                        counts[3 * region + kind] <- counts[3 * region + kind] + 1L
+
+    /// The objective and the pseudo-Dice on batches, without any change of the network. All NaN without a batch. `classes`
+    /// counts the network's outputs: classes with the background, or regions.
     let measure
         (objective: Objective)
         (headWeights: float list)
@@ -64,6 +99,8 @@ module Validation =
         (batches: Batch seq)
         : Validation =
         let counts = Array.zeroCreate<int64>(3 * classes)
+        // The background is measured by nobody; regions have none.
+        let hasBackground = ref true
 
         let one (batch: Batch) : float * (string * float) list =
             use _scope = torch.NewDisposeScope()
@@ -74,14 +111,19 @@ module Validation =
             match tryLoss (Objective.loss objective headWeights) logits targets with
             | None -> nan, []
             | Some value ->
-                count classes logits.Head batch.Heads.Head counts
+                if batch.Regions.IsEmpty then
+                    countClasses classes logits.Head batch.Heads.Head counts
+                else
+                    hasBackground.Value <- false
+                    countRegions batch.Regions logits.Head batch.Size batch.Heads.Head counts
+
                 Tensors.item value, Objective.breakdown objective logits.Head targets.Head
 
         let results = batches |> Seq.map one |> Seq.toList
 
-        let dice (label: int) : float =
-            let hits = float counts[3 * label]
-            let misses = float (counts[3 * label + 1] + counts[3 * label + 2])
+        let dice (number: int) : float =
+            let hits = float counts[3 * number]
+            let misses = float (counts[3 * number + 1] + counts[3 * number + 2])
             2.0 * hits / (2.0 * hits + misses)
 
         let names =
@@ -101,5 +143,5 @@ module Validation =
                     name,
                     results
                     |> List.averageBy (fun (_, terms) -> if terms.IsEmpty then nan else snd terms[index]))
-            PseudoDice = List.init (classes - 1) (fun label -> dice (label + 1))
+            PseudoDice = List.init (if hasBackground.Value then classes - 1 else classes) dice
         }

@@ -28,6 +28,7 @@ let private options: BatchOptions =
         Tube = Some Tube.standard
         CoarseTube = None
         HeadExtents = heads
+        Regions = []
         Ignore = None
     }
 
@@ -201,6 +202,48 @@ let tests =
 
                 Expect.equal (skeletonOf batch.Heads.Head) (Tube.ofLabels Tube.standard labels).Data "tube"
                 Expect.equal batch.Heads[1].Labels.Length (4 * 6 * 6) "the second head"
+            }
+
+            test "regions are channels of labels and of tubes, on every head" {
+                use _scope = Toy.scope ()
+                let case = Toy.rod 8 12 12
+                let labels = Expect.wantSome case.Labels "labels"
+                let regions = [ [ 1s; 2s ]; [ 2s ] ]
+
+                let batch =
+                    Batch.create
+                        { options with
+                            HeadExtents = Batch.headExtents [ [ 1; 1; 1 ]; [ 2; 2; 2 ]; [ 2; 2; 2 ] ] labels.Extent
+                            CoarseTube = Some MaxPooled
+                            Regions = regions
+                        }
+                        [ Patch.create case.Image labels; Patch.create case.Image labels ]
+
+                let _, targets = Batch.toTensors torch.CPU batch
+
+                for target, head in List.zip targets batch.Heads do
+                    let shape = [ 2L; 2L ] @ List.map int64 head.Extent.Shape
+
+                    match target.Truth with
+                    | Classes _ -> failtest "classes"
+                    | Regions channels ->
+                        Expect.equal (List.ofArray channels.shape) shape "truth"
+
+                        let isMember (members: int16 list) =
+                            Array.sub head.Labels 0 head.Extent.Count
+                            |> Array.map (fun label -> if List.contains label members then 1uy else 0uy)
+
+                        let once = regions |> List.map isMember |> Array.concat
+                        Expect.equal (Tensors.toArray<byte> channels) (Array.append once once) "members"
+
+                    Expect.equal
+                        (target.Skeleton |> Option.map (fun tube -> List.ofArray tube.shape))
+                        (Some shape)
+                        "a tube per region"
+
+                let wanted = Batch.regionTubes Tube.standard regions labels |> Array.map int16
+
+                Expect.equal (skeletonOf batch.Heads.Head) (Array.append wanted wanted) "tubes"
             }
 
             test "tubes follow their options, in mm of the patch" {

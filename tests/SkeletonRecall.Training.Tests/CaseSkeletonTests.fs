@@ -61,6 +61,7 @@ let private tubeOf (options: TubeOptions) (patch: Patch) : LabelMap =
                 Tube = Some options
                 CoarseTube = None
                 HeadExtents = [ patch.Image.Extent ]
+                Regions = []
                 Ignore = None
             }
             [ patch ]

@@ -157,6 +157,117 @@ let tests =
                 close got (Array.create 24 2.5f) "mean of column and its mirror"
             }
 
+            test "several engines are averaged" {
+                let constant (value: float32) (tiles: Tiles) =
+                    Array.create (tiles.Count * tiles.Extent.Count) value
+
+                let plane = image 1 (Extent.plane 4 9)
+                let engine = Engine.average [ constant 1.0f; constant 2.0f; constant 6.0f ]
+
+                close
+                    (Inference.logits Inference.standard (Extent.plane 4 4) 1 engine plane)
+                    (Array.create 36 3.0f)
+                    "mean"
+
+                let run engine () =
+                    Inference.logits Inference.standard (Extent.plane 4 4) 1 engine plane |> ignore
+
+                Expect.throwsT<ArgumentException> (run (Engine.average [])) "none"
+
+                let other (tiles: Tiles) =
+                    Array.zeroCreate<float32>(2 * tiles.Count * tiles.Extent.Count)
+
+                Expect.throwsT<ArgumentException> (run (Engine.average [ constant 1.0f; other ])) "they differ"
+            }
+
+            test "labels on another grid are those of the logits resampled whole" {
+                let check (extent: Extent) (size: Extent) (spacing: float list) (target: float list) =
+                    let source =
+                        { image 1 extent with
+                            Spacing = Spacing.ofList spacing
+                        }
+
+                    let patch = Extent.ofShape (extent.Shape |> List.map (fun length -> min length 6))
+
+                    let grid =
+                        {
+                            Resampling = Resampling.standard
+                            Extent = size
+                            Spacing = Spacing.ofList target
+                        }
+
+                    let whole =
+                        { source with
+                            Channels = 2
+                            Data = Inference.logits Inference.standard patch 2 echo source
+                        }
+                        |> Resample.probabilities grid.Resampling grid.Spacing size
+
+                    let labels, shares =
+                        Inference.probabilitiesAt Inference.standard Outputs.Classes grid patch 2 echo source
+
+                    let decided =
+                        Inference.labelsAt Inference.standard Outputs.Classes grid patch 2 echo source
+
+                    close shares (Inference.softmax size whole.Data) $"%O{extent} to %O{size}"
+                    Expect.equal labels.Data decided.Data "labels"
+                    Expect.equal decided.Spacing grid.Spacing "spacing"
+
+                    let differing =
+                        Array.map2
+                            (fun label (logit: float32) ->
+                                if abs logit > 1e-4f && (label = 1s) <> (logit < 0.0f) then
+                                    1
+                                else
+                                    0)
+                            decided.Data
+                            (Array.sub whole.Data 0 size.Count)
+                        |> Array.sum
+
+                    Expect.equal differing 0 "labels where the logits are clear"
+
+                check (Extent.plane 9 7) (Extent.plane 5 13) [ 1.0; 1.0 ] [ 1.8; 0.54 ]
+                check (Extent.space 6 8 7) (Extent.space 11 5 13) [ 1.0; 1.0; 1.0 ] [ 0.55; 1.6; 0.54 ]
+                check (Extent.space 9 8 7) (Extent.space 4 8 7) [ 1.0; 1.0; 1.0 ] [ 2.25; 1.0; 1.0 ]
+                // Thick slices: nearest along their axis.
+                check (Extent.space 5 8 7) (Extent.space 9 10 9) [ 4.0; 1.0; 1.0 ] [ 2.2; 0.8; 0.78 ]
+                check (Extent.space 1 8 7) (Extent.space 1 16 7) [ 1.0; 1.0; 1.0 ] [ 1.0; 0.5; 1.0 ]
+            }
+
+            test "regions are painted one over the other" {
+                let extent = Extent.plane 1 4
+                // Two regions; the second one is painted over the first.
+                let logits = [| 1.0f; 1.0f; -1.0f; -1.0f; -1.0f; 2.0f; 2.0f; -2.0f |]
+                Expect.equal (Inference.paintRegions [ 1; 2 ] extent logits).Data [| 1s; 2s; 2s; 0s |] "painted"
+                Expect.equal (Inference.paintRegions [ 2; 1 ] extent logits).Data [| 2s; 1s; 1s; 0s |] "other colours"
+
+                let says (_: Tiles) = logits
+
+                let grid =
+                    {
+                        Resampling = Resampling.standard
+                        Extent = extent
+                        Spacing = Spacing.unit 2
+                    }
+
+                let labels, shares =
+                    Inference.probabilitiesAt
+                        Inference.standard
+                        (Outputs.Regions [ 1; 2 ])
+                        grid
+                        extent
+                        2
+                        says
+                        (image 1 extent)
+
+                Expect.equal labels.Data [| 1s; 2s; 2s; 0s |] "predicted"
+                Expect.floatClose Accuracy.medium (float shares[5]) (1.0 / (1.0 + exp -2.0)) "sigmoid"
+
+                Expect.throwsT<ArgumentException>
+                    (fun () -> Inference.paintRegions [ 1 ] extent logits |> ignore)
+                    "a label per region"
+            }
+
             test "bad engines and options are refused" {
                 let patch = Extent.plane 4 4
                 let planes = image 1 (Extent.plane 6 6)

@@ -41,6 +41,7 @@ let private batchOptions: BatchOptions =
         Tube = Some Tube.standard
         CoarseTube = Some MaxPooled
         HeadExtents = Batch.headExtents configuration.Architecture.Strides (Extent.ofShape configuration.PatchSize)
+        Regions = []
         Ignore = None
     }
 

@@ -322,6 +322,7 @@ let tests =
                         Tube = Some Tube.standard
                         CoarseTube = Some MaxPooled
                         HeadExtents = extents
+                        Regions = []
                         Ignore = None
                     }
 
@@ -376,6 +377,7 @@ let tests =
                         Channels = 1
                         Extent = extent
                         Images = [| 1.0f; 1.0f; 1.0f; -1.0f; -1.0f; -1.0f; 1.0f; -1.0f |]
+                        Regions = []
                         Heads =
                             [
                                 {
@@ -395,6 +397,46 @@ let tests =
                 Expect.isTrue (Double.IsFinite found.Loss) "loss"
                 let none = Validation.measure Objective.skeletonRecall [ 1.0 ] 2 network []
                 Expect.isTrue (Double.IsNaN none.Loss && Double.IsNaN none.PseudoDice.Head) "no batch"
+            }
+
+            test "validation counts regions, which may overlap" {
+                Toy.oneThread ()
+                use _scope = Toy.scope ()
+                let extent = Extent.plane 2 4
+
+                // The first region is found where the image is above 0, the second nowhere.
+                let shout (input: Tensor) : Tensor list =
+                    [ torch.cat (ResizeArray [ input; -torch.ones_like input ], 1L) ]
+
+                let parameters = Network.create configuration.Architecture 1 2 (Seed.ofInt 1)
+
+                let network =
+                    { parameters with
+                        Forward = shout
+                        Finest = shout >> List.head
+                    }
+
+                let batch =
+                    {
+                        Size = 1
+                        Channels = 1
+                        Extent = extent
+                        Images = [| 1.0f; 1.0f; 1.0f; -1.0f; -1.0f; -1.0f; 1.0f; -1.0f |]
+                        Regions = [ [ 1s; 2s ]; [ 2s ] ]
+                        Heads =
+                            [
+                                {
+                                    Extent = extent
+                                    Labels = [| 1s; 2s; 0s; 2s; 0s; 0s; 0s; 0s |]
+                                    Skeleton = None
+                                    Valid = Some [| 1uy; 1uy; 1uy; 1uy; 1uy; 1uy; 0uy; 1uy |]
+                                }
+                            ]
+                    }
+
+                let found = Validation.measure Objective.nnunet [ 1.0 ] 2 network [ batch; batch ]
+                Expect.equal found.PseudoDice [ 4.0 / 6.0; 0.0 ] "2 hits, 1 false alarm, 1 miss; 2 misses"
+                Expect.isTrue (Double.IsFinite found.Loss) "loss"
             }
 
             test "options and cases that cannot be trained on are refused" {
