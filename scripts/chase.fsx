@@ -62,14 +62,12 @@ let observer (number: string) (name: string) : LabelMap =
     |> fst
 
 let dataset: Dataset =
-    {
-        Name = Store.name folder
-        ChannelNames = [ "R"; "G"; "B" ]
-        Labels = [ ("background", 0); ("vessel", 1) ]
-        Ignore = None
-        FileEnding = ".png"
-        TrainingCount = names |> List.filter (isHeldOut >> not) |> List.length
-    }
+    Dataset.create
+        (Store.name folder)
+        [ "R"; "G"; "B" ]
+        [ ("background", 0); ("vessel", 1) ]
+        ".png"
+        (names |> List.filter (isHeldOut >> not) |> List.length)
 
 for name in names do
     let image =

@@ -34,14 +34,7 @@ let cases =
 let training, heldOut = List.splitAt 8 cases
 
 let dataset: Dataset =
-    {
-        Name = "Vessels"
-        ChannelNames = [ "grey" ]
-        Labels = [ ("background", 0); ("vessel", 1) ]
-        Ignore = None
-        FileEnding = ".png"
-        TrainingCount = training.Length
-    }
+    Dataset.create "Vessels" [ "grey" ] [ ("background", 0); ("vessel", 1) ] ".png" training.Length
 
 // Plan: which patches are cut and which network sees them.
 

@@ -63,14 +63,7 @@ let cases =
     ]
 
 let dataset: Dataset =
-    {
-        Name = "Vessels"
-        ChannelNames = [ "grey" ]
-        Labels = [ ("background", 0); ("vessel", 1) ]
-        Ignore = None
-        FileEnding = ".png"
-        TrainingCount = cases.Length
-    }
+    Dataset.create "Vessels" [ "grey" ] [ ("background", 0); ("vessel", 1) ] ".png" cases.Length
 
 let configuration =
     let options =

@@ -5,6 +5,12 @@ namespace SkeletonRecall.CSharp;
 /// <param name="Id">Its id in label maps; 0 is the background.</param>
 public sealed record Label(string Name, int Id);
 
+/// <summary>A class that several labels make up together.</summary>
+/// <param name="Name">What it is called.</param>
+/// <param name="Labels">Ids of the labels that belong to it.</param>
+/// <param name="Paint">The id that a label map gets where the region is found.</param>
+public sealed record Region(string Name, IReadOnlyList<int> Labels, int Paint);
+
 /// <summary>What nnU-Net's dataset.json says about a data set.</summary>
 public sealed class Dataset
 {
@@ -44,11 +50,10 @@ public sealed class Dataset
                 nameof(foreground)
             );
         }
-        Core = new(
+        Core = Pipeline.DatasetModule.create(
             name,
             Interop.ToList(channelNames),
             Interop.ToPairs(foreground.Prepend("background").Select((label, id) => (label, id))),
-            null,
             fileEnding,
             trainingCount
         );
@@ -71,6 +76,13 @@ public sealed class Dataset
 
     /// <summary>The classes, ascending from the background, without the ignore label.</summary>
     public IReadOnlyList<Label> Labels => Interop.FromList(Core.Labels, pair => new Label(pair.Item1, pair.Item2));
+
+    /// <summary>The regions, which may overlap; none where the labels are classes.</summary>
+    public IReadOnlyList<Region> Regions =>
+        Interop.FromList(
+            Core.Regions,
+            region => new Region(region.Name, Interop.FromList(region.Labels), region.Paint)
+        );
 
     /// <summary>The id of voxels that are not annotated; null where there is none.</summary>
     public int? Ignore => Interop.ToNullable(Core.Ignore);

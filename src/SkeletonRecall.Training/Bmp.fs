@@ -4,7 +4,7 @@ open System
 open System.Buffers.Binary
 open StbImageSharp
 
-/// Windows bitmaps, read through StbImageSharp.
+/// Windows bitmaps, read through StbImageSharp, which writes none.
 [<RequireQualifiedAccess>]
 module Bmp =
 
@@ -95,3 +95,49 @@ module Bmp =
             | RefusedFile reason -> Elements.refuse reason
             // The decoder tells of damage by exceptions of many types.
             | error -> Elements.refuse $"it is damaged or compressed (%s{error.Message.TrimEnd('.')}); save it as PNG")
+
+    /// A .bmp file of 8 bits a channel: one channel as a palette of greys, three as colours. Throws ArgumentException for
+    /// another number of channels, for a depth that is not 8 and for a palette.
+    let encode (raster: Raster) : byte[] =
+        if
+            raster.BitDepth <> 8
+            || raster.Palette.IsSome
+            || not (List.contains raster.Channels [ 1; 3 ])
+        then
+            invalidArg
+                (nameof raster)
+                $"A bitmap is written with 1 or 3 channels of 8 bits; got %d{raster.Channels} channels of %d{raster.BitDepth} bits. Use .png."
+
+        let greys = if raster.Channels = 1 then 1024 else 0
+        let start = 54 + greys
+        let rowBytes = (raster.Width * raster.Channels + 3) / 4 * 4
+        let bytes = Array.zeroCreate<byte>(start + rowBytes * raster.Height)
+
+        let word (at: int) (value: int) : unit =
+            BinaryPrimitives.WriteUInt16LittleEndian(Span(bytes, at, 2), uint16 value)
+
+        let long (at: int) (value: int) : unit =
+            BinaryPrimitives.WriteInt32LittleEndian(Span(bytes, at, 4), value)
+
+        word 0 0x4D42
+        long 2 bytes.Length
+        long 10 start
+        long 14 40
+        long 18 raster.Width
+        long 22 raster.Height
+        word 26 1
+        word 28 (8 * raster.Channels)
+        long 34 (rowBytes * raster.Height)
+
+        for grey in 0 .. greys / 4 - 1 do
+            Array.fill bytes (54 + 4 * grey) 3 (byte grey)
+
+        // Rows from the bottom up, colours as blue, green, red.
+        for row in 0 .. raster.Height - 1 do
+            for column in 0 .. raster.Width - 1 do
+                for channel in 0 .. raster.Channels - 1 do
+                    let from = (row * raster.Width + column) * raster.Channels + channel
+                    let column = column * raster.Channels + raster.Channels - 1 - channel
+                    bytes[start + (raster.Height - 1 - row) * rowBytes + column] <- byte raster.Samples[from]
+
+        bytes

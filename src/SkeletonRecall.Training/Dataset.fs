@@ -13,126 +13,81 @@ type Dataset =
         Name: string
         /// One name per channel, in order.
         ChannelNames: string list
-        /// Class names and ids, ascending from background = 0, without the ignore label.
+        /// Class names and ids, ascending from background = 0, without the ignore label. Of a data set of regions: every
+        /// label that is in one, by the name of the region that is this label alone, or else `label 2`.
         Labels: (string * int) list
+        /// The regions in the order of dataset.json; none where labels are classes.
+        Regions: Region list
         /// The id of unannotated voxels, one more than the highest label.
         Ignore: int option
         /// Ending of the image files, with its dot.
         FileEnding: string
         /// Number of training cases.
         TrainingCount: int
+        /// The files of the training cases where dataset.json lists them (its key "dataset"), in its order; none where
+        /// imagesTr and labelsTr hold them.
+        Files: CaseFiles list option
+        /// nnU-Net's name of the reader that dataset.json asks for (`overwrite_image_reader_writer`). Those whose name ends
+        /// in WithReorient turn volumes to RAS; the others read as the file's ending says.
+        ImageReader: string option
     }
 
 /// Reading and writing dataset.json (nnU-Net v2's documentation/dataset_format.md).
 [<RequireQualifiedAccess>]
 module Dataset =
 
-    /// Number of classes, background included: the outputs of a network.
+    /// A data set of classes in imagesTr and labelsTr: name, channels, classes (background = 0 first), ending and number of
+    /// training cases; no ignore label, no regions.
+    let create
+        (name: string)
+        (channels: string list)
+        (labels: (string * int) list)
+        (ending: string)
+        (count: int)
+        : Dataset =
+        {
+            Name = name
+            ChannelNames = channels
+            Labels = labels
+            Regions = []
+            Ignore = None
+            FileEnding = ending
+            TrainingCount = count
+            Files = None
+            ImageReader = None
+        }
+
+    /// Number of classes, background included.
     let classes (dataset: Dataset) : int = dataset.Labels.Length
 
-    let private bad (path: string) (reason: string) : Result<'T, Problem> = Error(Unreadable(path, reason))
+    /// Whether its classes are regions, which may overlap: a network then has a sigmoid per region in place of a softmax.
+    let hasRegions (dataset: Dataset) : bool = not dataset.Regions.IsEmpty
 
-    let private property (path: string) (name: string) (parent: JsonElement) : Result<JsonElement, Problem> =
-        match parent.TryGetProperty name with
-        | true, value -> Ok value
-        | _ -> bad path $"the key \"%s{name}\" is missing"
-
-    let private text (path: string) (key: string) (value: JsonElement) : Result<string, Problem> =
-        match value.ValueKind, value with
-        | JsonValueKind.String, value ->
-            match value.GetString() with
-            | null -> bad path $"\"%s{key}\" should be a text"
-            | text -> Ok text
-        | _ -> bad path $"\"%s{key}\" should be a text; it is %s{value.GetRawText()}"
-
-    let private number (path: string) (key: string) (value: JsonElement) : Result<int, Problem> =
-        let refused () =
-            bad path $"\"%s{key}\" should be a whole number; it is %s{value.GetRawText()}"
-
-        if value.ValueKind = JsonValueKind.Number then
-            match value.TryGetInt32() with
-            | true, number -> Ok number
-            | _ -> refused ()
+    /// The outputs of a network: one per class, background included, or one per region.
+    let outputs (dataset: Dataset) : int =
+        if hasRegions dataset then
+            dataset.Regions.Length
         else
-            refused ()
+            dataset.Labels.Length
 
-    let private members
-        (path: string)
-        (key: string)
-        (value: JsonElement)
-        : Result<(string * JsonElement) list, Problem> =
-        if value.ValueKind <> JsonValueKind.Object then
-            bad path $"\"%s{key}\" should be an object of names; it is %s{value.GetRawText()}"
-        else
-            Ok [ for entry in value.EnumerateObject() -> entry.Name, entry.Value ]
-
-    let private channelNames (path: string) (root: JsonElement) : Result<string list, Problem> =
-        // `modality` is the key of nnU-Net v1, which v2 still reads.
-        let key =
-            match root.TryGetProperty "channel_names", root.TryGetProperty "modality" with
-            | (false, _), (true, _) -> "modality"
-            | _ -> "channel_names"
-
-        Problem.attempt {
-            let! value = property path key root
-            let! entries = members path key value
-            let entries = Map.ofList entries
-            let numbers = [ 0 .. entries.Count - 1 ]
-
-            if entries.IsEmpty then
-                return! bad path $"\"%s{key}\" names no channel"
-            elif not (numbers |> List.forall (fun number -> entries.ContainsKey(string number))) then
-                let keys = entries |> Map.keys |> String.concat ", "
-                return! bad path $"\"%s{key}\" should have the keys 0, 1, 2 and so on; it has %s{keys}"
+    /// Number of entries under "labels", background and ignore included: what nnU-Net's planner reckons with.
+    let entries (dataset: Dataset) : int =
+        let named =
+            if hasRegions dataset then
+                1 + dataset.Regions.Length
             else
-                return!
-                    numbers
-                    |> List.map (fun number -> text path $"%s{key}.%d{number}" entries[string number])
-                    |> Problem.collect
-        }
+                dataset.Labels.Length
 
-    let private labelValue (path: string) (name: string, value: JsonElement) : Result<string * int, Problem> =
-        let key = $"labels.%s{name}"
+        named + Option.count dataset.Ignore
 
-        match value.ValueKind with
-        | JsonValueKind.Array when value.GetArrayLength() = 1 ->
-            number path key value[0] |> Result.map (fun id -> name, id)
-        | JsonValueKind.Array ->
-            bad path $"\"%s{key}\" is a region (several labels); regions are not served yet: give each label one number"
-        | JsonValueKind.String ->
-            bad
-                path
-                $"\"%s{key}\" is a text; labels are written as name: number (nnU-Net v1 had them the other way round)"
-        | _ -> number path key value |> Result.map (fun id -> name, id)
+    /// Whether volumes are turned to RAS when they are read.
+    let isReoriented (dataset: Dataset) : bool =
+        match dataset.ImageReader with
+        | Some name -> name.EndsWith("WithReorient", StringComparison.Ordinal)
+        | None -> false
 
-    let private labels (path: string) (root: JsonElement) : Result<(string * int) list * int option, Problem> =
-        Problem.attempt {
-            let! value = property path "labels" root
-            let! entries = members path "labels" value
-            let! pairs = entries |> List.map (labelValue path) |> Problem.collect
-            let ignored, named = pairs |> List.partition (fun (name, _) -> name = "ignore")
-            let named = named |> List.sortBy snd
-            let ids = named |> List.map snd
-
-            if not (List.contains ("background", 0) named) then
-                return! bad path "\"labels\" should hold \"background\": 0"
-            elif ids <> [ 0 .. ids.Length - 1 ] then
-                let found = ids |> List.map string |> String.concat ", "
-                return! bad path $"the numbers in \"labels\" should be 0, 1, 2 and so on, each once; they are %s{found}"
-            elif ids.Length < 2 then
-                return! bad path "\"labels\" names nothing but the background"
-            elif ids.Length > int Int16.MaxValue then
-                return! bad path $"\"labels\" holds %d{ids.Length} labels; at most %d{Int16.MaxValue} are served"
-            else
-                match ignored with
-                | [] -> return named, None
-                | [ _, id ] when id = ids.Length -> return named, Some id
-                | _ ->
-                    let found = ignored |> List.map (snd >> string) |> String.concat ", "
-
-                    return!
-                        bad path $"\"labels.ignore\" should be %d{ids.Length}, one above the others; it is %s{found}"
-        }
+    /// nnU-Net's readers, by the names that plans and `overwrite_image_reader_writer` call them.
+    let imageReaders: string list = DatasetEntries.imageReaders
 
     let private nameOf (path: string) (root: JsonElement) : string =
         let folder =
@@ -154,49 +109,56 @@ module Dataset =
 
     /// A data set from the text of its dataset.json. `path` serves the messages, and its folder gives the name; the
     /// key "name" does where the folder is not called `Dataset...`.
-    /// Required: labels, channel_names (or modality), numTraining, file_ending; other keys are left alone, except for
-    /// regions and lists of file paths ("dataset"), which are refused because ignoring them would change the result.
+    /// Required: labels, channel_names (or modality), numTraining, file_ending, and regions_class_order where labels are
+    /// regions. Read where they are there: dataset (files case by case), overwrite_image_reader_writer; other keys are left
+    /// alone. Whatever is wrong is one sentence with the key, what it holds and what it should.
     let parse (path: string) (json: string) : Result<Dataset, Problem> =
         try
             use document = JsonDocument.Parse json
             let root = document.RootElement
 
             if root.ValueKind <> JsonValueKind.Object then
-                bad path "it should be a JSON object"
+                DatasetEntries.bad path "it should be a JSON object"
             else
                 Problem.attempt {
-                    let! labels, ignored = labels path root
-                    let! channels = channelNames path root
+                    let! labels, regions, ignored = DatasetEntries.labels path root
+                    let! channels = DatasetEntries.channelNames path root
 
                     let! count =
-                        property path "numTraining" root |> Result.bind (number path "numTraining")
+                        DatasetEntries.property path "numTraining" root
+                        |> Result.bind (DatasetEntries.number path "numTraining")
 
                     let! ending =
-                        property path "file_ending" root |> Result.bind (text path "file_ending")
+                        DatasetEntries.property path "file_ending" root
+                        |> Result.bind (DatasetEntries.text path "file_ending")
 
                     if count < 0 then
-                        return! bad path $"\"numTraining\" should be a count; it is %d{count}"
+                        return! DatasetEntries.bad path $"\"numTraining\" should be a count; it is %d{count}"
                     elif not (ending.StartsWith '.') || ending.Length < 2 then
-                        return! bad path $"\"file_ending\" should begin with a dot, as .png; it is \"%s{ending}\""
-                    elif fst (root.TryGetProperty "dataset") then
                         return!
-                            bad
+                            DatasetEntries.bad
                                 path
-                                "the key \"dataset\" (a list of file paths) is not served; use imagesTr and labelsTr"
+                                $"\"file_ending\" should begin with a dot, as .png; it is \"%s{ending}\""
                     else
+                        let! files = DatasetEntries.files path root
+                        let! reader = DatasetEntries.imageReader path root
+
                         return
                             {
                                 Name = nameOf path root
                                 ChannelNames = channels
                                 Labels = labels
+                                Regions = regions
                                 Ignore = ignored
                                 FileEnding = ending
                                 TrainingCount = count
+                                Files = files
+                                ImageReader = reader
                             }
                 }
         with :? JsonException as error ->
             let line = error.LineNumber.GetValueOrDefault() + 1L
-            bad path $"it is not valid JSON (line %d{line})"
+            DatasetEntries.bad path $"it is not valid JSON (line %d{line})"
 
     /// The text of dataset.json, with nnU-Net's keys and an indent of 4.
     let print (dataset: Dataset) : string =
@@ -221,11 +183,49 @@ module Dataset =
 
             writer.WriteEndObject()
             writer.WriteStartObject "labels"
-            dataset.Labels |> List.iter (fun (name, id) -> writer.WriteNumber(name, id))
+
+            let list (values: int list) : unit =
+                writer.WriteStartArray()
+                values |> List.iter (fun value -> writer.WriteNumberValue value)
+                writer.WriteEndArray()
+
+            if hasRegions dataset then
+                writer.WriteNumber("background", 0)
+
+                for region in dataset.Regions do
+                    writer.WritePropertyName region.Name
+                    list region.Labels
+            else
+                dataset.Labels |> List.iter (fun (name, id) -> writer.WriteNumber(name, id))
+
             dataset.Ignore |> Option.iter (fun id -> writer.WriteNumber("ignore", id))
             writer.WriteEndObject()
+
+            if hasRegions dataset then
+                writer.WritePropertyName "regions_class_order"
+                list (dataset.Regions |> List.map (fun region -> region.Paint))
+
             writer.WriteNumber("numTraining", dataset.TrainingCount)
             writer.WriteString("file_ending", dataset.FileEnding)
+
+            dataset.ImageReader
+            |> Option.iter (fun name -> writer.WriteString("overwrite_image_reader_writer", name))
+
+            match dataset.Files with
+            | None -> ()
+            | Some cases ->
+                writer.WriteStartObject "dataset"
+
+                for files in cases do
+                    writer.WriteStartObject(CaseId.value files.Case)
+                    writer.WriteStartArray "images"
+                    files.Images |> List.iter (fun image -> writer.WriteStringValue image)
+                    writer.WriteEndArray()
+                    writer.WriteString("label", files.Labels)
+                    writer.WriteEndObject()
+
+                writer.WriteEndObject()
+
             writer.WriteEndObject()
 
         Encoding.UTF8.GetString(buffer.ToArray()) + "\n"

@@ -129,6 +129,17 @@ module Pipeline =
         Problem.attempt {
             let! folder = Store.datasetFolder request.Roots request.Dataset
             let! dataset = Store.readDataset folder
+
+            if Dataset.hasRegions dataset then
+                do!
+                    Error(
+                        Mismatch(
+                            dataset.Name,
+                            "regions (several labels in one class)",
+                            "one number per class: training on regions is not served yet"
+                        )
+                    )
+
             let! ids = Store.trainingIds folder dataset
             let! fold = foldNamed dataset ids request.Fold
             let! cases = readCases folder dataset note ids
@@ -220,7 +231,7 @@ module Pipeline =
                 report (float number / float wanted.Length) (CaseId.value id)
 
                 Problem.attempt {
-                    let! image = Store.readImage checkpoint.Dataset paths
+                    let! image, place = Store.readImageInPlace checkpoint.Dataset paths
 
                     let labels =
                         Inference.labels
@@ -231,7 +242,7 @@ module Pipeline =
                             image
 
                     let path = Store.labelFile request.Output ending id
-                    do! Reader.writeLabelsInPlace image.Geometry path labels
+                    do! Store.writePrediction checkpoint.Dataset place path labels
                     return path
                 }
 

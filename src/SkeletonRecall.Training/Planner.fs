@@ -96,15 +96,12 @@ module Planner =
 
     /// nnU-Net's name of the reader of image files with this ending.
     let private imageReader (dataset: Dataset) (isPlanar: bool) : string =
-        match dataset.FileEnding.ToLowerInvariant() with
-        | ".png"
-        | ".bmp"
-        | ".jpg"
-        | ".jpeg" -> "NaturalImage2DIO"
-        | ".tif"
-        | ".tiff" -> if isPlanar then "NaturalImage2DIO" else "Tiff3DIO"
-        | ".nii" -> "NibabelIO"
-        | _ -> "SimpleITKIO"
+        match dataset.ImageReader, dataset.FileEnding.ToLowerInvariant() with
+        | Some name, _ -> name
+        | None, (".png" | ".bmp" | ".jpg" | ".jpeg") -> "NaturalImage2DIO"
+        | None, (".tif" | ".tiff") -> if isPlanar then "NaturalImage2DIO" else "Tiff3DIO"
+        | None, ".nii" -> "NibabelIO"
+        | None, _ -> "SimpleITKIO"
 
     /// The plans of a measured data set: `2d`, and for volumes `3d_fullres` and, where a patch would show too little,
     /// `3d_lowres` and `3d_cascade_fullres`. A problem when a channel cannot be normalized, or all axes of the images are
@@ -172,7 +169,7 @@ module Planner =
 
             let median = transposed (medians resampled)
             let spacing = transposed target
-            let classes = dataset.Labels.Length + Option.count dataset.Ignore
+            let classes = Dataset.entries dataset
 
             let images: ConfigurationPlanner.Images =
                 {

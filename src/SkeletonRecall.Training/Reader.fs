@@ -17,15 +17,14 @@ module Reader =
 
     /// Endings that label maps can be written with.
     let labelEndings: string list =
-        ".png" :: (VoxelFile.voxelEndings |> List.except [ ".nhdr" ])
+        ".png" :: ".bmp" :: (VoxelFile.voxelEndings |> List.except [ ".nhdr" ])
 
-    /// The ending of the label maps of a data set whose images have this ending: .png for JPEG, GIF and BMP images, .nrrd for
-    /// .nhdr, else the same.
+    /// The ending of the label maps of a data set whose images have this ending: .png for JPEG and GIF images, .nrrd for .nhdr,
+    /// else the same.
     let labelEnding (imageEnding: string) : string =
         match imageEnding.ToLowerInvariant() with
         | ".jpg"
         | ".jpeg"
-        | ".bmp"
         | ".gif" -> ".png"
         | ".nhdr" -> ".nrrd"
         | _ -> imageEnding
@@ -39,6 +38,10 @@ module Reader =
 
     let private hasEnding (ending: string) (path: string) : bool =
         path.EndsWith(ending, StringComparison.OrdinalIgnoreCase)
+
+    // Files of planes without a place in the world.
+    let private isPixels (path: string) : bool =
+        hasEnding ".png" path || hasEnding ".bmp" path
 
     let private unreadable (path: string) (result: Result<'T, string>) : Result<'T, Problem> =
         result |> Result.mapError (fun reason -> Unreadable(path, reason))
@@ -257,10 +260,10 @@ module Reader =
     let mask (path: string) : Result<LabelMap * string option, Problem> =
         maskInPlace path |> Result.map (fun (labels, _, note) -> labels, note)
 
-    /// The label map of a data set's case. A palette image gives its indices, an RGB image whose
-    /// channels agree is grey. Where the data set has one foreground label, {0, 255} is taken as {0, 1}, and the second
+    /// The label map of a data set's case and where it lies. A palette image gives its indices, an RGB image whose
+    /// channels agree is grey. Where the data set has one foreground label, {0, 255} is taken as {0, 1}, and the last
     /// value is a line that says so. Any other value that the data set does not know is a problem that names the cure.
-    let labels (dataset: Dataset) (path: string) : Result<LabelMap * string option, Problem> =
+    let labelsInPlace (dataset: Dataset) (path: string) : Result<LabelMap * Geometry * string option, Problem> =
         Problem.attempt {
             let! stored = stored path
             let found = distinct stored.Values
@@ -273,9 +276,9 @@ module Reader =
                 |> List.filter (fun value -> not (List.contains value known))
 
             if unknown.IsEmpty then
-                return labelMap stored (Array.map int16 stored.Values), None
+                return labelMap stored (Array.map int16 stored.Values), stored.Geometry, None
             elif isBinary && isWhiteMask found then
-                return whiteToOne stored, noteOn path found
+                return whiteToOne stored, stored.Geometry, noteOn path found
             elif isBinary then
                 let got = $"the values %s{listed (List.map int found)}"
 
@@ -304,10 +307,19 @@ module Reader =
                     )
         }
 
+    /// `labelsInPlace` without the place.
+    let labels (dataset: Dataset) (path: string) : Result<LabelMap * string option, Problem> =
+        labelsInPlace dataset path |> Result.map (fun (labels, _, note) -> labels, note)
+
     let private fileName (path: string) : string = Path.GetFileName path |> string
 
-    let private writePng (path: string) (raster: Raster) : Result<unit, Problem> =
-        let bytes = Png.encode raster
+    let private writePixels (path: string) (raster: Raster) : Result<unit, Problem> =
+        let bytes =
+            if hasEnding ".bmp" path then
+                Bmp.encode raster
+            else
+                Png.encode raster
+
         Files.writeAtomically path (fun stream -> stream.Write(bytes, 0, bytes.Length))
 
     /// Writes a label map onto the place in the world that its image has, by the ending of the path (one of `labelEndings`);
@@ -321,12 +333,14 @@ module Reader =
 
         let file = ImageFile.ofLabels geometry labels
 
-        if not (hasEnding ".png" path) then
+        if not (isPixels path) then
             VoxelFile.write path file
         elif labels.Extent.Rank <> 2 then
-            invalidArg (nameof labels) $"A PNG file holds a plane; the label map is %O{labels.Extent}. Use .nii.gz."
+            invalidArg
+                (nameof labels)
+                $"A PNG or BMP file holds a plane; the label map is %O{labels.Extent}. Use .nii.gz."
         else
-            writePng
+            writePixels
                 path
                 {
                     Width = labels.Extent.Width
@@ -345,7 +359,7 @@ module Reader =
         if image.Extent.Rank <> 2 || not (List.contains image.Channels [ 1; 3; 4 ]) then
             invalidArg
                 (nameof image)
-                $"A PNG image is a plane of 1, 3 or 4 channels; got %d{image.Channels} of %O{image.Extent}."
+                $"A PNG or BMP image is a plane of 1, 3 or 4 channels; got %d{image.Channels} of %O{image.Extent}."
 
         let count = image.Extent.Count
         let deep = image.Data |> Array.exists (fun value -> value > 255.5f)
@@ -364,10 +378,10 @@ module Reader =
         }
 
     /// Writes an image by the ending of the path (one of `labelEndings`): .png takes a plane of 1, 3 or 4 channels, values
-    /// rounded to 0..255 in 8 bits or, where one is above 255, to 0..65535 in 16; the others take float32 as it is, with
-    /// spacing and place. Throws ArgumentException for another ending, and for what a format cannot hold.
+    /// rounded to 0..255 in 8 bits or, where one is above 255, to 0..65535 in 16; .bmp one of 1 or 3 channels, rounded to
+    /// 0..255; the others take float32 as it is, with spacing and place. Throws ArgumentException for another ending, and for what a format cannot hold.
     let writeImage (path: string) (image: Image) : Result<unit, Problem> =
-        if hasEnding ".png" path then
-            writePng path (pngOf image)
+        if isPixels path then
+            writePixels path (pngOf image)
         else
             VoxelFile.write path (ImageFile.ofImage image)

@@ -39,29 +39,8 @@ module Store =
             Results = place "nnUNet_results" "results"
         }
 
-    let private names (list: string -> string[]) (folder: string) (wanted: string) : Result<string list, Problem> =
-        try
-            if Directory.Exists folder then
-                list folder
-                |> Array.choose (fun path -> Path.GetFileName path |> Option.ofObj)
-                |> Array.sortWith (fun left right -> String.CompareOrdinal(left, right))
-                |> List.ofArray
-                |> Ok
-            elif File.Exists folder then
-                Error(Unreadable(folder, $"it is a file; %s{wanted}"))
-            else
-                Error(Missing(folder, wanted))
-        with
-        | :? UnauthorizedAccessException -> Error(Unreadable(folder, "there is no permission to look into it"))
-        | :? IOException as error -> Error(Unreadable(folder, error.Message.TrimEnd '.'))
-
     let internal fileNames (folder: string) (wanted: string) : Result<string list, Problem> =
-        names Directory.GetFiles folder wanted
-
-    let private folderNames (folder: string) : string list =
-        match names Directory.GetDirectories folder "" with
-        | Ok found -> found
-        | Error _ -> []
+        CaseFolder.fileNames folder wanted
 
     /// The folder of a data set below `Raw`, by name (`Dataset001_Vessels`) or number (`1`, `001`).
     let datasetFolder (roots: Roots) (nameOrId: string) : Result<string, Problem> =
@@ -71,7 +50,7 @@ module Store =
 
             let found =
                 [ roots.Raw; roots.Preprocessed; roots.Results ]
-                |> List.collect folderNames
+                |> List.collect CaseFolder.folderNames
                 |> List.filter (fun name -> name.StartsWith(prefix, StringComparison.Ordinal))
                 |> List.distinct
 
@@ -127,74 +106,11 @@ module Store =
     let writeDataset (folder: string) (dataset: Dataset) : Result<unit, Problem> =
         writeText (Path.Combine(folder, datasetFile)) (Dataset.print dataset)
 
-    /// `case_0000.png` as its case and channel.
-    let private channelFile (ending: string) (name: string) : (string * int) option =
-        let stem = name.Substring(0, name.Length - ending.Length)
-
-        if stem.Length > 5 && stem[stem.Length - 5] = '_' then
-            match Int32.TryParse(stem.AsSpan(stem.Length - 4), NumberStyles.None, CultureInfo.InvariantCulture) with
-            | true, channel -> Some(stem.Substring(0, stem.Length - 5), channel)
-            | _ -> None
-        else
-            None
-
-    let private caseId (path: string) (name: string) : Result<CaseId, Problem> =
-        match CaseId.tryOfString name with
-        | Some id -> Ok id
-        | None -> Error(Mismatch(path, $"the case name '%s{name}'", "one that every system takes as a file name"))
-
-    let private imageCase
-        (folder: string)
-        (ending: string)
-        (name: string, channels: int list)
-        : Result<CaseId * string list, Problem> =
-        let path (channel: int) =
-            Path.Combine(folder, $"%s{name}_%04d{channel}%s{ending}")
-
-        match
-            [ 0 .. channels.Length - 1 ]
-            |> List.tryFind (fun wanted -> not (List.contains wanted channels))
-        with
-        | Some absent -> Error(Missing(path absent, $"channel %d{absent} of case %s{name} is wanted"))
-        | None ->
-            caseId (path 0) name
-            |> Result.map (fun id -> id, List.map path (List.sort channels))
-
     /// The cases in a folder of images, sorted by name, with their channel files in order. Files with another ending are
-    /// left alone; one with the ending and without a channel number is a problem, and so is a folder without images.
+    /// left alone; one with the ending and without a channel number is a problem, and so are a folder without images, a
+    /// channel that is not there and two names that differ in capitals alone.
     let listImages (folder: string) (ending: string) : Result<(CaseId * string list) list, Problem> =
-        Problem.attempt {
-            let! all = fileNames folder "a folder of images is wanted"
-
-            let found =
-                all |> List.filter (fun name -> name.EndsWith(ending, StringComparison.Ordinal))
-
-            match found |> List.tryFind (fun name -> (channelFile ending name).IsNone) with
-            | Some name ->
-                let stem = name.Substring(0, name.Length - ending.Length)
-
-                return!
-                    Error(
-                        Mismatch(
-                            Path.Combine(folder, name),
-                            "no channel number in the name",
-                            $"one, as in %s{stem}_0000%s{ending}"
-                        )
-                    )
-            | None when found.IsEmpty ->
-                return! Error(Missing(Path.Combine(folder, "*_0000" + ending), "images are wanted"))
-            | None ->
-                return!
-                    found
-                    |> List.choose (channelFile ending)
-                    |> List.groupBy fst
-                    |> List.map (fun (name, files) -> imageCase folder ending (name, List.map snd files))
-                    |> Problem.collect
-                    |> Result.map (
-                        List.sortWith (fun (left, _) (right, _) ->
-                            String.CompareOrdinal(CaseId.value left, CaseId.value right))
-                    )
-        }
+        CaseFolder.listImages folder ending
 
     let private imagesFolder (folder: string) : string = Path.Combine(folder, "imagesTr")
 
@@ -204,36 +120,73 @@ module Store =
 
     /// Where the label map of a training case lies.
     let trainingLabels (folder: string) (dataset: Dataset) (case: CaseId) : string =
-        labelFile (Path.Combine(folder, "labelsTr")) (Reader.labelEnding dataset.FileEnding) case
+        let labels = Path.Combine(folder, "labelsTr")
+        let own = labelFile labels dataset.FileEnding case
+
+        // nnU-Net's label maps have the ending of the images; ours differ where that format suits no labels.
+        if File.Exists own then
+            own
+        else
+            labelFile labels (Reader.labelEnding dataset.FileEnding) case
+
+    /// The files of the training cases, sorted by case: those that dataset.json lists, or those of imagesTr and labelsTr.
+    /// Paths are ready for use. Images must be there; label maps and the number of cases are not looked at.
+    let trainingFiles (folder: string) (dataset: Dataset) : Result<CaseFiles list, Problem> =
+        let ordered (files: CaseFiles list) : CaseFiles list =
+            files
+            |> List.sortWith (fun left right -> String.CompareOrdinal(CaseId.value left.Case, CaseId.value right.Case))
+
+        match dataset.Files with
+        | Some listed ->
+            let resolved = listed |> List.map (CaseFolder.resolve folder) |> ordered
+
+            match
+                resolved
+                |> List.tryPick (fun files ->
+                    files.Images
+                    |> List.tryFind (File.Exists >> not)
+                    |> Option.map (fun path -> files.Case, path))
+            with
+            | Some(case, path) ->
+                Error(Missing(path, $"dataset.json lists it as an image of the case %s{CaseId.value case}"))
+            | None -> Ok resolved
+        | None ->
+            listImages (imagesFolder folder) dataset.FileEnding
+            |> Result.map (
+                List.map (fun (case, images) ->
+                    {
+                        Case = case
+                        Images = images
+                        Labels = trainingLabels folder dataset case
+                    })
+            )
 
     /// The training cases of a data set's folder, sorted by name. Each must have its label map, and their number must be
     /// the one in dataset.json. Label maps without an image are left alone.
     let trainingIds (folder: string) (dataset: Dataset) : Result<CaseId list, Problem> =
         Problem.attempt {
-            let! images = listImages (imagesFolder folder) dataset.FileEnding
-            let cases = List.map fst images
+            let! cases = trainingFiles folder dataset
 
-            match
-                cases
-                |> List.tryFind (fun case -> not (File.Exists(trainingLabels folder dataset case)))
-            with
-            | Some case ->
-                let wanted = $"a label map for the image %s{CaseId.value case} is wanted"
-                return! Error(Missing(trainingLabels folder dataset case, wanted))
+            match cases |> List.tryFind (fun files -> not (File.Exists files.Labels)) with
+            | Some files ->
+                return! Error(Missing(files.Labels, $"a label map for the image %s{CaseId.value files.Case} is wanted"))
             | None when cases.Length <> dataset.TrainingCount ->
+                let place = if dataset.Files.IsSome then "\"dataset\"" else "imagesTr"
+
                 return!
                     Error(
                         Mismatch(
                             Path.Combine(folder, datasetFile),
                             $"\"numTraining\": %d{dataset.TrainingCount}",
-                            $"%d{cases.Length}, the number of cases in imagesTr"
+                            $"%d{cases.Length}, the number of cases in %s{place}"
                         )
                     )
-            | None -> return cases
+            | None -> return cases |> List.map (fun files -> files.Case)
         }
 
-    /// The image of a case from its channel files, with as many channels as the data set has.
-    let readImage (dataset: Dataset) (paths: string list) : Result<Image, Problem> =
+    /// The image of a case from its channel files, with as many channels as the data set has, and where it lay in its file:
+    /// a data set whose reader turns volumes to RAS has them turned.
+    let readImageInPlace (dataset: Dataset) (paths: string list) : Result<Image * Geometry, Problem> =
         Problem.attempt {
             let! image = Reader.image paths
 
@@ -248,43 +201,80 @@ module Store =
                             $"%d{dataset.ChannelNames.Length}, as \"channel_names\" in dataset.json has (%s{names})"
                         )
                     )
+            elif Dataset.isReoriented dataset then
+                return Orientation.toRas image, image.Geometry
             else
-                return image
+                return image, image.Geometry
         }
+
+    /// `readImageInPlace` without the place.
+    let readImage (dataset: Dataset) (paths: string list) : Result<Image, Problem> =
+        readImageInPlace dataset paths |> Result.map fst
+
+    /// Writes a label map predicted for an image that lay at this place in its file, by the ending of the path.
+    let writePrediction (dataset: Dataset) (place: Geometry) (path: string) (labels: LabelMap) : Result<unit, Problem> =
+        if Dataset.isReoriented dataset then
+            Reader.writeLabelsInPlace place path (Orientation.labelsFromRas place labels)
+        else
+            Reader.writeLabelsInPlace place path labels
+
+    // The label map of a training case, turned as its image is.
+    let private readLabels (dataset: Dataset) (path: string) : Result<LabelMap * string option, Problem> =
+        Reader.labelsInPlace dataset path
+        |> Result.map (fun (labels, place, note) ->
+            (if Dataset.isReoriented dataset then
+                 Orientation.labelsToRas place labels
+             else
+                 labels),
+            note)
+
+    let private filesOf (folder: string) (dataset: Dataset) (case: CaseId) : Result<CaseFiles, Problem> =
+        let absent () =
+            match dataset.Files with
+            | Some _ ->
+                Error(Missing(Path.Combine(folder, datasetFile), $"the case %s{CaseId.value case} is wanted in it"))
+            | None ->
+                let name = CaseId.value case + "_0000" + dataset.FileEnding
+                let path = Path.Combine(imagesFolder folder, name)
+                Error(Missing(path, $"the image of case %s{CaseId.value case} is wanted"))
+
+        match dataset.Files with
+        | Some listed ->
+            match listed |> List.tryFind (fun files -> files.Case = case) with
+            | Some files -> Ok(CaseFolder.resolve folder files)
+            | None -> absent ()
+        | None ->
+            CaseFolder.channelFiles (imagesFolder folder) dataset.FileEnding case
+            |> Result.bind (fun images ->
+                if images.IsEmpty then
+                    absent ()
+                else
+                    Ok
+                        {
+                            Case = case
+                            Images = images
+                            Labels = trainingLabels folder dataset case
+                        })
 
     /// One training case, and the line that the reader of its label map has to say, if any.
     let readTrainingCase (folder: string) (dataset: Dataset) (case: CaseId) : Result<Case * string option, Problem> =
         Problem.attempt {
-            let images = imagesFolder folder
-            let! names = fileNames images "a folder of images is wanted"
+            let! files = filesOf folder dataset case
+            let! image = readImage dataset files.Images
+            let! labels, note = readLabels dataset files.Labels
+            let path = files.Labels
+            let paths = files.Images
 
-            let channels =
-                names
-                |> List.filter (fun name -> name.EndsWith(dataset.FileEnding, StringComparison.Ordinal))
-                |> List.choose (channelFile dataset.FileEnding)
-                |> List.filter (fun (name, _) -> name = CaseId.value case)
-                |> List.map snd
+            if labels.Extent <> image.Extent then
+                let size (extent: Extent) =
+                    if extent.Rank = 2 then
+                        $"%d{extent.Width} x %d{extent.Height} pixels"
+                    else
+                        $"%d{extent.Width} x %d{extent.Height} x %d{extent.Depth} voxels"
 
-            if channels.IsEmpty then
-                let path = Path.Combine(images, CaseId.value case + "_0000" + dataset.FileEnding)
-                return! Error(Missing(path, $"the image of case %s{CaseId.value case} is wanted"))
+                return! Error(Mismatch(path, size labels.Extent, $"%s{size image.Extent}, as %s{List.head paths} has"))
             else
-                let! _, paths = imageCase images dataset.FileEnding (CaseId.value case, channels)
-                let! image = readImage dataset paths
-                let path = trainingLabels folder dataset case
-                let! labels, note = Reader.labels dataset path
-
-                if labels.Extent <> image.Extent then
-                    let size (extent: Extent) =
-                        if extent.Rank = 2 then
-                            $"%d{extent.Width} x %d{extent.Height} pixels"
-                        else
-                            $"%d{extent.Width} x %d{extent.Height} x %d{extent.Depth} voxels"
-
-                    return!
-                        Error(Mismatch(path, size labels.Extent, $"%s{size image.Extent}, as %s{List.head paths} has"))
-                else
-                    return Case.create case image (Some labels), note
+                return Case.create case image (Some labels), note
         }
 
     /// Writes a case into a data set's raw folder: its image into imagesTr or imagesTs and its label map, if it has one, into
@@ -396,10 +386,10 @@ module Store =
                 Mismatch(path, $"the ending '%s{Path.GetExtension name}'", $"%s{ending}, as the data set's images have")
             )
         else
-            channelFile ending name
+            CaseFolder.channelFile ending name
             |> Option.map fst
             |> Option.defaultValue (name.Substring(0, name.Length - ending.Length))
-            |> caseId path
+            |> CaseFolder.caseId path
             |> Result.map (fun id -> id, [ path ])
 
     /// All three folders below one.

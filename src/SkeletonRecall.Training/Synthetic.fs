@@ -331,14 +331,7 @@ module Synthetic =
             invalidArg (nameof training) $"At least one case is wanted; got %d{training} and %d{test}."
 
         let dataset =
-            {
-                Name = Store.name folder
-                ChannelNames = [ "grey" ]
-                Labels = [ "background", 0; "vessel", 1 ]
-                Ignore = None
-                FileEnding = ".png"
-                TrainingCount = training
-            }
+            Dataset.create (Store.name folder) [ "grey" ] [ "background", 0; "vessel", 1 ] ".png" training
 
         Problem.attempt {
             for number in 0 .. training + test - 1 do

@@ -68,14 +68,7 @@ let predict (holes: int) (strokes: int) (seed: int) (truth: LabelMap) : LabelMap
     |> Volume.create truth.Extent
 
 let private dataset: Dataset =
-    {
-        Name = "Dataset001_Vessels"
-        ChannelNames = [ "light" ]
-        Labels = [ "background", 0; "vessel", 1 ]
-        Ignore = None
-        FileEnding = ".png"
-        TrainingCount = 8
-    }
+    Dataset.create "Dataset001_Vessels" [ "light" ] [ "background", 0; "vessel", 1 ] ".png" 8
 
 /// A comparison of two runs on cases of the given names and side.
 let input (side: int) (names: string list) : ReportInput =

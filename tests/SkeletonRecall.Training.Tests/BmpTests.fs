@@ -58,6 +58,36 @@ let tests =
     testList
         "Bmp and Gif"
         [
+            test "a bitmap that is written is read again, grey and in colours" {
+                for channels in [ 1; 3 ] do
+                    for width in 1..5 do
+                        let raster =
+                            {
+                                Width = width
+                                Height = 3
+                                Channels = channels
+                                BitDepth = 8
+                                Samples = Array.init (3 * width * channels) (fun at -> uint16 (37 * at % 256))
+                                Palette = None
+                            }
+
+                        Expect.equal (Bmp.decode (Bmp.encode raster)) (Ok raster) $"%d{channels} channels of %d{width}"
+
+                Expect.throwsT<ArgumentException>
+                    (fun () ->
+                        Bmp.encode
+                            {
+                                Width = 1
+                                Height = 1
+                                Channels = 1
+                                BitDepth = 16
+                                Samples = [| 256us |]
+                                Palette = None
+                            }
+                        |> ignore)
+                    "16 bits"
+            }
+
             test "a grey palette is one channel, a coloured one three" {
                 match Bmp.decode (bitmap grey) with
                 | Ok raster ->

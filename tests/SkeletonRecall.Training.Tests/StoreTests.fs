@@ -29,6 +29,104 @@ let private written (root: string) : string =
 
     folder
 
+let private listed =
+    testList
+        "files by case"
+        [
+            test "files that dataset.json lists are found, by relative paths and variables" {
+                Toy.inFolder (fun root ->
+                    let folder = written root
+                    let other = Path.Combine(root, "elsewhere")
+                    Directory.CreateDirectory other |> ignore
+                    let name = CaseId.value (Toy.vessels 24 0).Id
+
+                    File.Copy(Path.Combine(folder, "imagesTr", name + "_0000.png"), Path.Combine(other, "picture.png"))
+                    File.Copy(Path.Combine(folder, "labelsTr", name + ".png"), Path.Combine(other, "mask.png"))
+                    System.Environment.SetEnvironmentVariable("SKELETON_RECALL_TEST", other)
+
+                    let dataset =
+                        { Toy.dataset with
+                            TrainingCount = 1
+                            Files =
+                                Some
+                                    [
+                                        {
+                                            Case = CaseId.ofString "one"
+                                            Images = [ "../../elsewhere/picture.png" ]
+                                            Labels = "${SKELETON_RECALL_TEST}/mask.png"
+                                        }
+                                    ]
+                        }
+
+                    Store.writeDataset folder dataset |> Problem.orThrow
+                    let dataset = Store.readDataset folder |> Problem.orThrow
+                    Expect.equal (Store.trainingIds folder dataset) (Ok [ CaseId.ofString "one" ]) "cases"
+
+                    let case, _ =
+                        Store.readTrainingCase folder dataset (CaseId.ofString "one") |> Problem.orThrow
+
+                    Expect.equal case.Image.Data (Toy.vessels 24 0).Image.Data "image"
+
+                    File.Delete(Path.Combine(other, "picture.png"))
+
+                    let message = messageOf (Store.trainingIds folder dataset)
+                    Expect.stringContains message "picture.png" "file"
+                    Expect.stringContains message "the case one" "case")
+            }
+
+            test "names that differ in capitals alone are a problem" {
+                Toy.inFolder (fun root ->
+                    let folder = written root
+                    let images = Path.Combine(folder, "imagesTr")
+                    let name = CaseId.value (Toy.vessels 24 0).Id + "_0000.png"
+                    File.Copy(Path.Combine(images, name), Path.Combine(images, "VESSELS_000_0000.png"), true)
+
+                    if Directory.GetFiles(images).Length < 4 then
+                        skiptest "file names here do not tell capitals"
+
+                    Expect.stringContains (messageOf (Store.listImages images ".png")) "capitals" "message")
+            }
+
+            test "a reader that reorients turns image and labels, and predictions back" {
+                Toy.inFolder (fun root ->
+                    let folder = Path.Combine((rootsIn root).Raw, "Dataset900_Toy")
+                    let rod = Toy.rod 4 9 7
+
+                    let geometry =
+                        Geometry.create [ 5.0; 6.0; 7.0 ] [ 0.0; 1.0; 0.0; 1.0; 0.0; 0.0; 0.0; 0.0; 1.0 ]
+
+                    let image = { rod.Image with Geometry = geometry }
+
+                    Store.writeCase folder true { rod with Image = image } |> Problem.orThrow
+
+                    let dataset =
+                        { Dataset.create
+                              "Dataset900_Toy"
+                              [ "a"; "b" ]
+                              [ "background", 0; "rod", 1; "ball", 2 ]
+                              ".nii.gz"
+                              1 with
+                            ImageReader = Some "NibabelIOWithReorient"
+                        }
+
+                    let case, _ = Store.readTrainingCase folder dataset rod.Id |> Problem.orThrow
+                    Expect.equal case.Image.Extent (Extent.space 4 7 9) "turned"
+                    Expect.equal case.Image.Data (Orientation.toRas image).Data "image"
+
+                    let paths =
+                        [
+                            for channel in 0..1 -> Path.Combine(folder, "imagesTr", $"rod_%04d{channel}.nii.gz")
+                        ]
+
+                    let _, place = Store.readImageInPlace dataset paths |> Problem.orThrow
+                    let path = Path.Combine(root, "rod.nii.gz")
+                    Store.writePrediction dataset place path case.Labels.Value |> Problem.orThrow
+                    let back, where, _ = Reader.maskInPlace path |> Problem.orThrow
+                    Expect.equal back.Data rod.Labels.Value.Data "labels as they were"
+                    Expect.isTrue (Geometry.near 1e-4 where geometry) "place as it was")
+            }
+        ]
+
 let private folders =
     testList
         "folders"
@@ -255,7 +353,7 @@ let private problems =
         ]
 
 [<Tests>]
-let tests = testList "Store" [ folders; cases; splits; problems ]
+let tests = testList "Store" [ folders; cases; listed; splits; problems ]
 
 [<Tests>]
 let culture =

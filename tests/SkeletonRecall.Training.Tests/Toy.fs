@@ -20,14 +20,7 @@ let inFolder (test: string -> 'T) : 'T =
 
 /// One grey channel, background and vessel.
 let dataset: Dataset =
-    {
-        Name = "Dataset900_Toy"
-        ChannelNames = [ "grey" ]
-        Labels = [ "background", 0; "vessel", 1 ]
-        Ignore = None
-        FileEnding = ".png"
-        TrainingCount = 6
-    }
+    Dataset.create "Dataset900_Toy" [ "grey" ] [ "background", 0; "vessel", 1 ] ".png" 6
 
 /// A case on a plane from functions of row and column: grey values (one channel) and labels.
 let case (name: string) (height: int) (width: int) (grey: int -> int -> float32) (label: int -> int -> int16) : Case =

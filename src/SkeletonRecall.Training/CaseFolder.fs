@@ -1,0 +1,164 @@
+namespace SkeletonRecall.Training
+
+open System
+open System.Globalization
+open System.IO
+open System.Text.RegularExpressions
+
+/// Finding the files of cases by their names: CASE_0000.png and so on.
+[<RequireQualifiedAccess>]
+module internal CaseFolder =
+
+    let private names (list: string -> string[]) (folder: string) (wanted: string) : Result<string list, Problem> =
+        try
+            if Directory.Exists folder then
+                list folder
+                |> Array.choose (fun path -> Path.GetFileName path |> Option.ofObj)
+                |> Array.sortWith (fun left right -> String.CompareOrdinal(left, right))
+                |> List.ofArray
+                |> Ok
+            elif File.Exists folder then
+                Error(Unreadable(folder, $"it is a file; %s{wanted}"))
+            else
+                Error(Missing(folder, wanted))
+        with
+        | :? UnauthorizedAccessException -> Error(Unreadable(folder, "there is no permission to look into it"))
+        | :? IOException as error -> Error(Unreadable(folder, error.Message.TrimEnd '.'))
+
+    /// The names of the files in a folder, sorted. `wanted` ends the message when it is not there.
+    let fileNames (folder: string) (wanted: string) : Result<string list, Problem> =
+        names Directory.GetFiles folder wanted
+
+    /// The names of the folders in a folder; none where it cannot be looked into.
+    let folderNames (folder: string) : string list =
+        match names Directory.GetDirectories folder "" with
+        | Ok found -> found
+        | Error _ -> []
+
+    /// `case_0000.png` as its case and channel.
+    let channelFile (ending: string) (name: string) : (string * int) option =
+        let stem = name.Substring(0, name.Length - ending.Length)
+
+        if stem.Length > 5 && stem[stem.Length - 5] = '_' then
+            match Int32.TryParse(stem.AsSpan(stem.Length - 4), NumberStyles.None, CultureInfo.InvariantCulture) with
+            | true, channel -> Some(stem.Substring(0, stem.Length - 5), channel)
+            | _ -> None
+        else
+            None
+
+    /// A case name from part of a file's.
+    let caseId (path: string) (name: string) : Result<CaseId, Problem> =
+        match CaseId.tryOfString name with
+        | Some id -> Ok id
+        | None -> Error(Mismatch(path, $"the case name '%s{name}'", "one that every system takes as a file name"))
+
+    let private imageCase
+        (folder: string)
+        (ending: string)
+        (name: string, channels: int list)
+        : Result<CaseId * string list, Problem> =
+        let path (channel: int) =
+            Path.Combine(folder, $"%s{name}_%04d{channel}%s{ending}")
+
+        match
+            [ 0 .. channels.Length - 1 ]
+            |> List.tryFind (fun wanted -> not (List.contains wanted channels))
+        with
+        | Some absent -> Error(Missing(path absent, $"channel %d{absent} of case %s{name} is wanted"))
+        | None ->
+            caseId (path 0) name
+            |> Result.map (fun id -> id, List.map path (List.sort channels))
+
+    // Windows and macOS take names that differ in capitals alone for one.
+    let private distinctNames
+        (folder: string)
+        (cases: (CaseId * string list) list)
+        : Result<(CaseId * string list) list, Problem> =
+        let clash =
+            cases
+            |> List.groupBy (fun (case, _) -> (CaseId.value case).ToUpperInvariant())
+            |> List.tryFind (fun (_, same) -> same.Length > 1)
+
+        match clash with
+        | None -> Ok cases
+        | Some(_, same) ->
+            let names = same |> List.map (fst >> CaseId.value) |> String.concat " and "
+            Error(Mismatch(folder, $"the cases %s{names}", "names that differ in more than capitals: rename one"))
+
+    /// The channel files of one case, in order; none where there is no file of it.
+    let channelFiles (folder: string) (ending: string) (case: CaseId) : Result<string list, Problem> =
+        Problem.attempt {
+            let! names = fileNames folder "a folder of images is wanted"
+            let name = CaseId.value case
+
+            let channels =
+                names
+                |> List.filter (fun file -> file.EndsWith(ending, StringComparison.Ordinal))
+                |> List.choose (channelFile ending)
+                |> List.filter (fun (found, _) -> found = name)
+                |> List.map snd
+
+            if channels.IsEmpty then
+                return []
+            else
+                return! imageCase folder ending (name, channels) |> Result.map snd
+        }
+
+    // $NAME and ${NAME} as the environment has them, as Python's os.path.expandvars does; unknown ones stay.
+    let private expand (path: string) : string =
+        Regex.Replace(
+            path,
+            @"\$(?:\{(?<name>[^}]+)\}|(?<name>[A-Za-z0-9_]+))",
+            fun found ->
+                match Environment.GetEnvironmentVariable found.Groups["name"].Value with
+                | null -> found.Value
+                | value -> value
+        )
+
+    /// Files as dataset.json lists them, ready for use: variables of the environment in their place, relative paths below
+    /// the data set's folder.
+    let resolve (folder: string) (files: CaseFiles) : CaseFiles =
+        let path (listed: string) : string =
+            Path.GetFullPath(Path.Combine(folder, expand listed))
+
+        { files with
+            Images = List.map path files.Images
+            Labels = path files.Labels
+        }
+
+    /// The cases in a folder of images, sorted by name, with their channel files in order. Files with another ending are
+    /// left alone; one with the ending and without a channel number is a problem, and so is a folder without images.
+    let listImages (folder: string) (ending: string) : Result<(CaseId * string list) list, Problem> =
+        Problem.attempt {
+            let! all = fileNames folder "a folder of images is wanted"
+
+            let found =
+                all |> List.filter (fun name -> name.EndsWith(ending, StringComparison.Ordinal))
+
+            match found |> List.tryFind (fun name -> (channelFile ending name).IsNone) with
+            | Some name ->
+                let stem = name.Substring(0, name.Length - ending.Length)
+
+                return!
+                    Error(
+                        Mismatch(
+                            Path.Combine(folder, name),
+                            "no channel number in the name",
+                            $"one, as in %s{stem}_0000%s{ending}"
+                        )
+                    )
+            | None when found.IsEmpty ->
+                return! Error(Missing(Path.Combine(folder, "*_0000" + ending), "images are wanted"))
+            | None ->
+                return!
+                    found
+                    |> List.choose (channelFile ending)
+                    |> List.groupBy fst
+                    |> List.map (fun (name, files) -> imageCase folder ending (name, List.map snd files))
+                    |> Problem.collect
+                    |> Result.map (
+                        List.sortWith (fun (left, _) (right, _) ->
+                            String.CompareOrdinal(CaseId.value left, CaseId.value right))
+                    )
+                    |> Result.bind (distinctNames folder)
+        }
