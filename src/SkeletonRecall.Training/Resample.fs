@@ -1,6 +1,7 @@
 namespace SkeletonRecall.Training
 
 open System
+open System.Numerics
 open SkeletonRecall
 
 /// Bringing images and label maps to another size, as nnU-Net does (default_resampling.py): equal to scipy's `zoom` with
@@ -8,69 +9,125 @@ open SkeletonRecall
 [<RequireQualifiedAccess>]
 module Resample =
 
-    /// The given axes of one channel (depth, height, width) to the sizes of `after`, whose other entries are the channel's
-    /// own. Axes that shrink go first, which keeps what lies between small.
-    let private axes (order: int) (numbers: int list) (before: int[]) (after: int[]) (source: float32[]) : float32[] =
+    // Places for what lies between two axes, used again by every channel.
+    type private Scratch() =
+        let mutable first: float32[] = [||]
+        let mutable second: float32[] = [||]
+
+        // One of at least so many values that is not the given array.
+        member _.Other(taken: float32[], count: int) : float32[] =
+            let fresh (held: float32[]) =
+                if held.Length >= count then
+                    held
+                else
+                    GC.AllocateUninitializedArray<float32> count
+
+            if obj.ReferenceEquals(taken, first) then
+                second <- fresh second
+                second
+            else
+                first <- fresh first
+                first
+
+    let private split (sizes: int[]) (axis: int) : struct (int * int) =
+        struct (Array.fold (*) 1 sizes[.. axis - 1], Array.fold (*) 1 sizes[axis + 1 ..])
+
+    /// The given axes of one channel (depth, height, width), which begins at `from` of the source, to the sizes of `after`,
+    /// whose other entries are the channel's own; into the target from `into` on. Axes that shrink go first, which keeps
+    /// what lies between small.
+    let private axes
+        (scratch: Scratch)
+        (order: int)
+        (numbers: int list)
+        (before: int[])
+        (after: int[])
+        (source: float32[])
+        (from: int)
+        (target: float32[])
+        (into: int)
+        : unit =
         let sizes = Array.copy before
 
-        numbers
-        |> List.filter (fun axis -> before[axis] <> after[axis])
-        |> List.sortBy (fun axis -> float after[axis] / float before[axis])
-        |> List.fold
-            (fun values number ->
-                let outer = Array.fold (*) 1 sizes[.. number - 1]
-                let inner = Array.fold (*) 1 sizes[number + 1 ..]
-                let next = Spline.axis order outer sizes[number] inner after[number] values
+        let rec work (numbers: int list) (source: float32[]) (from: int) =
+            match numbers with
+            | [] -> Array.Copy(source, from, target, into, Array.fold (*) 1 sizes)
+            | number :: rest ->
+                let struct (outer, inner) = split sizes number
+                let length = sizes[number]
                 sizes[number] <- after[number]
-                next)
+
+                if rest.IsEmpty then
+                    Spline.axis order outer length inner after[number] source from target into
+                else
+                    let next = scratch.Other(source, outer * after[number] * inner)
+                    Spline.axis order outer length inner after[number] source from next 0
+                    work rest next 0
+
+        work
+            (numbers
+             |> List.filter (fun axis -> before[axis] <> after[axis])
+             |> List.sortBy (fun axis -> float after[axis] / float before[axis]))
             source
+            from
 
     // Each slice across the separate axis within its own range: scipy resamples them one by one.
-    let private clipSlices (axis: int) (before: int[]) (after: int[]) (source: float32[]) (values: float32[]) : unit =
-        let slice (sizes: int[]) (number: int) (data: float32[]) : float32[] =
-            let outer = Array.fold (*) 1 sizes[.. axis - 1]
-            let inner = Array.fold (*) 1 sizes[axis + 1 ..]
-
-            Array.concat
-                [
-                    for o in 0 .. outer - 1 ->
-                        let start = (o * sizes[axis] + number) * inner
-                        data[start .. start + inner - 1]
-                ]
-
-        let inner = Array.fold (*) 1 after[axis + 1 ..]
-        let outer = Array.fold (*) 1 after[.. axis - 1]
+    let private clipSlices
+        (axis: int)
+        (before: int[])
+        (after: int[])
+        (source: float32[])
+        (from: int)
+        (values: float32[])
+        : unit =
+        let struct (outerBefore, innerBefore) = split before axis
+        let struct (outer, inner) = split after axis
 
         for number in 0 .. before[axis] - 1 do
-            let struct (low, high) =
-                Values.range (ReadOnlySpan<float32>(slice before number source))
+            let mutable low = Single.PositiveInfinity
+            let mutable high = Single.NegativeInfinity
+
+            for o in 0 .. outerBefore - 1 do
+                let start = from + (o * before[axis] + number) * innerBefore
+
+                let struct (least, greatest) =
+                    Values.range (ReadOnlySpan<float32>(source, start, innerBefore))
+
+                low <- min low least
+                high <- max high greatest
 
             for o in 0 .. outer - 1 do
                 Values.clip low high (Span<float32>(values, (o * after[axis] + number) * inner, inner))
 
     /// One channel to another size; the separate axis, if any, by its own order after the others.
     let private channel
+        (scratch: Scratch)
         (order: int)
         (separate: (int * int) option)
-        (from: Extent)
+        (extent: Extent)
         (size: Extent)
         (source: float32[])
-        : float32[] =
-        let before = [| from.Depth; from.Height; from.Width |]
+        (from: int)
+        (target: float32[])
+        (into: int)
+        : unit =
+        let before = [| extent.Depth; extent.Height; extent.Width |]
         let after = [| size.Depth; size.Height; size.Width |]
 
         match separate with
         | None ->
-            let values = axes order [ 0; 1; 2 ] before after source
-            let struct (low, high) = Values.range (ReadOnlySpan<float32> source)
-            Values.clip low high (Span<float32> values)
-            values
+            axes scratch order [ 0; 1; 2 ] before after source from target into
+
+            let struct (low, high) =
+                Values.range (ReadOnlySpan<float32>(source, from, extent.Count))
+
+            Values.clip low high (Span<float32>(target, into, size.Count))
         | Some(number, orderAlong) ->
             let between = Array.copy after
             between[number] <- before[number]
-            let values = axes order (List.except [ number ] [ 0; 1; 2 ]) before between source
-            clipSlices number before between source values
-            axes orderAlong [ number ] between after values
+            let slices = Array.zeroCreate<float32>(Array.fold (*) 1 between)
+            axes scratch order (List.except [ number ] [ 0; 1; 2 ]) before between source from slices 0
+            clipSlices number before between source from slices
+            axes scratch orderAlong [ number ] between after slices 0 target into
 
     /// The axis that is resampled by itself, for current and target spacings in mm: the coarsest by more than three times
     /// before, else after; none where two axes are equally coarse, or the options forbid it. Planes have none.
@@ -125,11 +182,19 @@ module Resample =
                 |> Option.map (fun axis -> axis, options.OrderAlongZ)
 
             let data = GC.AllocateUninitializedArray<float32>(image.Channels * size.Count)
+            let scratch = Scratch()
 
             for number in 0 .. image.Channels - 1 do
-                let source = (Image.channel number image).ToArray()
-                let values = channel order separate image.Extent size source
-                values.CopyTo(data, number * size.Count)
+                channel
+                    scratch
+                    order
+                    separate
+                    image.Extent
+                    size
+                    image.Data
+                    (number * image.Extent.Count)
+                    data
+                    (number * size.Count)
 
             { image with
                 Extent = size
@@ -158,6 +223,47 @@ module Resample =
             (Spline.kernel 0 input output).First, Array.zeroCreate output
         else
             places |> Array.map (fun place -> int (floor place)), places |> Array.map (fun place -> place - floor place)
+
+    // No label: of neighbours that differ.
+    let private mixed = Int16.MinValue
+
+    /// What four lines of labels agree on, `mixed` where they do not; whether they agree on the first.
+    let private agree (source: int16[]) (first: int) (second: int) (third: int) (fourth: int) (agreed: int16[]) : bool =
+        let lanes = Vector<int16>.Count
+        let width = agreed.Length
+        let all = Vector<int16> mixed
+        let mutable column = 0
+
+        while column <= width - lanes do
+            let a = Vector<int16>(source, first + column)
+
+            let same =
+                Vector.Equals(a, Vector<int16>(source, second + column))
+                &&& Vector.Equals(a, Vector<int16>(source, third + column))
+                &&& Vector.Equals(a, Vector<int16>(source, fourth + column))
+
+            Vector.ConditionalSelect(same, a, all).CopyTo(agreed, column)
+            column <- column + lanes
+
+        while column < width do
+            let label = source[first + column]
+
+            agreed[column] <-
+                if
+                    label = source[second + column]
+                    && label = source[third + column]
+                    && label = source[fourth + column]
+                then
+                    label
+                else
+                    mixed
+
+            column <- column + 1
+
+        agreed[0] <> mixed
+
+    let private isUniform (labels: int16[]) : bool =
+        labels.AsSpan().IndexOfAnyExcept labels[0] < 0
 
     /// A label map at a size and spacing (mm): each label's 0/1 map is interpolated linearly, and the largest label that
     /// reaches a half is taken, 0 where none does. Throws ArgumentException when the numbers of axes differ.
@@ -202,40 +308,53 @@ module Resample =
 
                 if best = Int16.MinValue then 0s else best
 
+            // What the four lines around a line of the result agree on, column by column; `mixed` where they do not.
+            let agreed = Array.zeroCreate<int16> extent.Width
+
             for slice in 0 .. size.Depth - 1 do
-                let nextSlice = min (slices[slice] + 1) (extent.Depth - 1)
                 let z = sliceWeights[slice]
+                // A neighbour without weight plays no part.
+                let nextSlice =
+                    if z = 0.0 then
+                        slices[slice]
+                    else
+                        min (slices[slice] + 1) (extent.Depth - 1)
 
                 for row in 0 .. size.Height - 1 do
-                    let nextRow = min (rows[row] + 1) (extent.Height - 1)
                     let y = rowWeights[row]
+
+                    let nextRow =
+                        if y = 0.0 then
+                            rows[row]
+                        else
+                            min (rows[row] + 1) (extent.Height - 1)
+
                     let first = Extent.index extent slices[slice] rows[row] 0
                     let second = Extent.index extent slices[slice] nextRow 0
                     let third = Extent.index extent nextSlice rows[row] 0
                     let fourth = Extent.index extent nextSlice nextRow 0
                     let target = Extent.index size slice row 0
 
-                    for column in 0 .. size.Width - 1 do
-                        let left = columns[column]
-                        let right = min (left + 1) (extent.Width - 1)
-                        near[0] <- source[first + left]
-                        near[1] <- source[first + right]
-                        near[2] <- source[second + left]
-                        near[3] <- source[second + right]
-                        near[4] <- source[third + left]
-                        near[5] <- source[third + right]
-                        near[6] <- source[fourth + left]
-                        near[7] <- source[fourth + right]
-                        let mutable same = true
+                    if agree source first second third fourth agreed && isUniform agreed then
+                        Array.Fill(result, agreed[0], target, size.Width)
+                    else
+                        for column in 0 .. size.Width - 1 do
+                            let left = columns[column]
+                            let x = columnWeights[column]
+                            let right = if x = 0.0 then left else min (left + 1) (extent.Width - 1)
+                            let label = agreed[left]
 
-                        for corner in 1..7 do
-                            same <- same && near[corner] = near[0]
-
-                        result[target + column] <-
-                            if same then
-                                near[0]
+                            if label = agreed[right] && label <> mixed then
+                                result[target + column] <- label
                             else
-                                let x = columnWeights[column]
+                                near[0] <- source[first + left]
+                                near[1] <- source[first + right]
+                                near[2] <- source[second + left]
+                                near[3] <- source[second + right]
+                                near[4] <- source[third + left]
+                                near[5] <- source[third + right]
+                                near[6] <- source[fourth + left]
+                                near[7] <- source[fourth + right]
                                 weights[0] <- (1.0 - z) * (1.0 - y) * (1.0 - x)
                                 weights[1] <- (1.0 - z) * (1.0 - y) * x
                                 weights[2] <- (1.0 - z) * y * (1.0 - x)
@@ -244,6 +363,6 @@ module Resample =
                                 weights[5] <- z * (1.0 - y) * x
                                 weights[6] <- z * y * (1.0 - x)
                                 weights[7] <- z * y * x
-                                choose ()
+                                result[target + column] <- choose ()
 
             Volume.create size result |> Volume.withSpacing spacing

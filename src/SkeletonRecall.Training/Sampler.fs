@@ -3,82 +3,44 @@ namespace SkeletonRecall.Training
 open System
 open SkeletonRecall
 
-/// A case made ready to draw patches from: for every label, positions at which it occurs.
+/// A case made ready to draw patches from, in memory or in a store: for every label, positions at which it occurs.
 type Prepared =
     {
-        Case: Case
-        Labels: LabelMap
+        Id: CaseId
+        Channels: int
+        Extent: Extent
         /// Row-major positions of each foreground label that occurs, ascending labels; a sample of them where there are many.
         Locations: Map<int, int[]>
         /// Where the data set has an ignore label: a sample of the positions that are annotated.
         Annotated: int[] option
+        /// The skeleton of the case, where patches are to show it.
+        Skeleton: CaseSkeleton option
+        /// The box of an extent whose first corner is given, as `Patch.cut` has it. Several threads may call it at once.
+        Cut: Extent -> int list -> Patch
     }
 
 /// Drawing patches from cases by nnU-Net's rules.
 [<RequireQualifiedAccess>]
 module Sampler =
 
-    /// At least so many positions of a label are kept (or all there are), and at least the share below.
-    let private keptAtLeast = 10000
-
-    let private keptShare = 0.01
-    let private seed = 1234u
-
-    /// Of many positions, the ones that nnU-Net keeps: the first of numpy's permutation.
-    let private thinOut (random: NumpyRandom) (positions: int[]) : int[] =
-        let count = positions.Length
-
-        let kept = max (min keptAtLeast count) (int (Math.Ceiling(keptShare * float count)))
-
-        let order = random.Permutation count
-        Array.init kept (fun i -> positions[order[i]])
-
-    /// Finds where each label occurs. `ignore` is the data set's ignore label. Throws ArgumentException for a case without labels.
+    /// Finds where each label occurs in a case in memory. `ignore` is the data set's ignore label. Throws ArgumentException
+    /// for a case without labels.
     let prepare (ignore: int option) (case: Case) : Prepared =
         let labels =
             match case.Labels with
             | Some labels -> labels
             | None -> invalidArg (nameof case) $"Case %s{CaseId.value case.Id} has no labels to draw patches by."
 
-        let counts = Array.zeroCreate<int>(int Int16.MaxValue + 1)
-
-        for label in labels.Data do
-            if label > 0s then
-                counts[int label] <- counts[int label] + 1
-
-        let random = NumpyRandom seed
-
-        let positionsOf (count: int) (belongs: int16 -> bool) : int[] =
-            let positions = Array.zeroCreate<int> count
-            let mutable filled = 0
-            let data = labels.Data
-
-            for i in 0 .. data.Length - 1 do
-                if filled < count && belongs data[i] then
-                    positions[filled] <- i
-                    filled <- filled + 1
-
-            positions
-
-        let locations =
-            [
-                for label in 1 .. counts.Length - 1 do
-                    if counts[label] > 0 && Some label <> ignore then
-                        label, thinOut random (positionsOf counts[label] (fun value -> int value = label))
-            ]
-
-        let annotated =
-            ignore
-            |> Option.map (fun ignored ->
-                let count = labels.Data.Length - (if ignored > 0 then counts[ignored] else 0)
-
-                thinOut random (positionsOf count (fun value -> int value <> ignored)))
+        let locations = ClassLocations.ofLabels ignore labels
 
         {
-            Case = case
-            Labels = labels
-            Locations = Map.ofList locations
-            Annotated = annotated
+            Id = case.Id
+            Channels = case.Image.Channels
+            Extent = case.Image.Extent
+            Locations = locations.Classes
+            Annotated = locations.Annotated
+            Skeleton = case.Skeleton
+            Cut = fun size origin -> Patch.cut size origin case.Image labels
         }
 
     /// Whether patch `index` of a batch must show foreground: nnU-Net forces the last ones,
@@ -103,8 +65,7 @@ module Sampler =
     /// per axis; two entries on a volume mean one slice. The patch shows the case's skeleton where the case has one.
     /// Throws ArgumentException when sizes do not fit each other or the case.
     let cut (initial: int list) (final: int list) (forcedForeground: bool) (rng: Rng) (prepared: Prepared) : Patch =
-        let image = prepared.Case.Image
-        let extent = image.Extent
+        let extent = prepared.Extent
         let size = Extent.ofShape initial
 
         if
@@ -143,6 +104,6 @@ module Sampler =
                 | Some positions when positions.Length > 0 -> around (pick rng positions)
                 | _ -> random ()
 
-        { Patch.cut size origin image prepared.Labels with
-            Skeleton = prepared.Case.Skeleton |> Option.map (CaseSkeleton.cut size origin)
+        { prepared.Cut size origin with
+            Skeleton = prepared.Skeleton |> Option.map (CaseSkeleton.cut size origin)
         }

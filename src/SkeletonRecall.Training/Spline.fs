@@ -7,8 +7,11 @@ open System.Runtime.Intrinsics
 [<RequireQualifiedAccess>]
 module internal Spline =
 
-    // 16 lines of an axis are worked on side by side.
-    let private lanes = 16
+    // So many lines of an axis are worked on side by side: four vectors of 8, whose recursions hide each other's latency.
+    let private lanes = 32
+
+    // The filter's gain, which the weights carry.
+    let private gain = 6.0
 
     // How the samples of one axis come about: output `o` is the sum of `Taps` weighted samples from `First[o]` on of the
     // input, padded by `Padding` copies of its ends.
@@ -71,106 +74,234 @@ module internal Spline =
                             (4.0 + 3.0 * t * t * (t - 2.0)) / 6.0
                             (4.0 + 3.0 * s * s * (s - 2.0)) / 6.0
                             t * t * t / 6.0
-                        |])
+                        |]
+                        |> Array.map (fun weight -> gain * weight))
                 IsFiltered = true
             }
 
-    // Cubic B-spline coefficients of `count` samples in each lane, in place; the ends are mirrored at half a sample
-    // (M. Unser, "Splines: a perfect fit for signal and image processing", 1999).
+    let inline private load (buffer: float[]) (at: int) : Vector512<float> = Vector512.LoadUnsafe(&buffer[at])
+
+    let inline private store (buffer: float[]) (at: int) (value: Vector512<float>) : unit =
+        Vector512.StoreUnsafe(value, &buffer[at])
+
+    // Cubic B-spline coefficients of `count` samples in each lane, in place and without the gain; the ends are mirrored at
+    // half a sample (M. Unser, "Splines: a perfect fit for signal and image processing", 1999).
     let private filter (count: int) (buffer: float[]) : unit =
         let pole = sqrt 3.0 - 2.0
         let poles = Vector512.Create pole
-        let gain = Vector512.Create 6.0
+        let mutable a = load buffer 0
+        let mutable b = load buffer 8
+        let mutable c = load buffer 16
+        let mutable d = load buffer 24
+        let mutable power = 1.0
 
-        for part in 0..8 .. lanes - 1 do
-            let at (sample: int) = sample * lanes + part
-            let first = Vector512.LoadUnsafe &buffer[at 0] * gain
-            let mutable sum = Vector512<float>.Zero
-            let mutable power = 1.0
+        // pole ** 32 is below the last bit.
+        for sample in 0 .. min (count - 1) 31 do
+            power <- power * pole
+            let powers = Vector512.Create power
+            let at = sample * lanes
+            a <- Vector512.FusedMultiplyAdd(powers, load buffer at, a)
+            b <- Vector512.FusedMultiplyAdd(powers, load buffer (at + 8), b)
+            c <- Vector512.FusedMultiplyAdd(powers, load buffer (at + 16), c)
+            d <- Vector512.FusedMultiplyAdd(powers, load buffer (at + 24), d)
 
-            // pole ** 32 is below the last bit.
-            for sample in 0 .. min (count - 1) 31 do
-                power <- power * pole
-                sum <- sum + Vector512.LoadUnsafe &buffer[at sample] * gain * Vector512.Create power
+        store buffer 0 a
+        store buffer 8 b
+        store buffer 16 c
+        store buffer 24 d
 
-            let mutable previous = first + sum
-            Vector512.StoreUnsafe(previous, &buffer[at 0])
+        for sample in 1 .. count - 1 do
+            let at = sample * lanes
+            a <- Vector512.FusedMultiplyAdd(poles, a, load buffer at)
+            b <- Vector512.FusedMultiplyAdd(poles, b, load buffer (at + 8))
+            c <- Vector512.FusedMultiplyAdd(poles, c, load buffer (at + 16))
+            d <- Vector512.FusedMultiplyAdd(poles, d, load buffer (at + 24))
+            store buffer at a
+            store buffer (at + 8) b
+            store buffer (at + 16) c
+            store buffer (at + 24) d
 
-            for sample in 1 .. count - 1 do
-                previous <- Vector512.LoadUnsafe &buffer[at sample] * gain + poles * previous
-                Vector512.StoreUnsafe(previous, &buffer[at sample])
+        let last = Vector512.Create(pole / (pole - 1.0))
+        a <- a * last
+        b <- b * last
+        c <- c * last
+        d <- d * last
+        let at = (count - 1) * lanes
+        store buffer at a
+        store buffer (at + 8) b
+        store buffer (at + 16) c
+        store buffer (at + 24) d
 
-            previous <- previous * Vector512.Create(pole / (pole - 1.0))
-            Vector512.StoreUnsafe(previous, &buffer[at (count - 1)])
+        for sample in count - 2 .. -1 .. 0 do
+            let at = sample * lanes
+            a <- poles * (a - load buffer at)
+            b <- poles * (b - load buffer (at + 8))
+            c <- poles * (c - load buffer (at + 16))
+            d <- poles * (d - load buffer (at + 24))
+            store buffer at a
+            store buffer (at + 8) b
+            store buffer (at + 16) c
+            store buffer (at + 24) d
 
-            for sample in count - 2 .. -1 .. 0 do
-                previous <- poles * (previous - Vector512.LoadUnsafe &buffer[at sample])
-                Vector512.StoreUnsafe(previous, &buffer[at sample])
+    // Sample `o` of 16 lanes from `part` on, narrowed.
+    let inline private evaluate (kernel: Kernel) (buffer: float[]) (o: int) (part: int) : Vector512<float32> =
+        let mutable low = Vector512<float>.Zero
+        let mutable high = Vector512<float>.Zero
+        let first = kernel.First[o] * lanes + part
+        let weights = kernel.Weights
 
-    let private evaluate (kernel: Kernel) (buffer: float[]) (result: float[]) : unit =
-        for o in 0 .. kernel.First.Length - 1 do
-            for part in 0..8 .. lanes - 1 do
-                let mutable sum = Vector512<float>.Zero
+        for tap in 0 .. kernel.Taps - 1 do
+            let weight = Vector512.Create weights[o * kernel.Taps + tap]
+            let at = first + tap * lanes
+            low <- Vector512.FusedMultiplyAdd(weight, load buffer at, low)
+            high <- Vector512.FusedMultiplyAdd(weight, load buffer (at + 8), high)
 
-                for tap in 0 .. kernel.Taps - 1 do
-                    let value = Vector512.LoadUnsafe &buffer[(kernel.First[o] + tap) * lanes + part]
-                    sum <- sum + value * Vector512.Create kernel.Weights[o * kernel.Taps + tap]
+        Vector512.Narrow(low, high)
 
-                Vector512.StoreUnsafe(sum, &result[o * lanes + part])
-
-    /// One axis of an array (outer, input, inner) to (outer, output, inner).
-    let axis (order: int) (outer: int) (input: int) (inner: int) (output: int) (source: float32[]) : float32[] =
-        let kernel = kernel order input output
+    // The lines' ends are repeated, and become coefficients where the kernel wants that.
+    let private finish (kernel: Kernel) (input: int) (buffer: float[]) : unit =
         let padding = kernel.Padding
-        let padded = input + 2 * padding
-        let buffer = Array.zeroCreate<float>(padded * lanes)
-        let evaluated = Array.zeroCreate<float>(output * lanes)
-        let result = GC.AllocateUninitializedArray<float32>(outer * output * inner)
-        let lines = outer * inner
-        let mutable line = 0
 
-        while line < lines do
-            // Lines that follow each other within one outer index lie side by side in memory.
-            let count =
-                if inner = 1 then
-                    min lanes (lines - line)
-                else
-                    min lanes (inner - line % inner)
+        for copy in 0 .. padding - 1 do
+            Array.Copy(buffer, padding * lanes, buffer, copy * lanes, lanes)
+            Array.Copy(buffer, (padding + input - 1) * lanes, buffer, (padding + input + copy) * lanes, lanes)
 
-            // From lane to lane, and from sample to sample.
-            let step (length: int) : struct (int * int) =
-                if inner = 1 then struct (length, 1) else struct (1, inner)
+        if kernel.IsFiltered then
+            filter (input + 2 * padding) buffer
 
-            let start (length: int) : int =
-                (line / inner) * length * inner + line % inner
+    // `lanes` lines that lie side by side in memory, `inner` values from sample to sample.
+    let private beside
+        (kernel: Kernel)
+        (input: int)
+        (inner: int)
+        (buffer: float[])
+        (source: float32[])
+        (from: int)
+        (target: float32[])
+        (into: int)
+        : unit =
+        let padding = kernel.Padding
 
-            let struct (acrossLanes, along) = step input
-            let first = start input
+        for sample in 0 .. input - 1 do
+            let at = (padding + sample) * lanes
+            let place = from + sample * inner
+
+            let struct (a, b) = Vector512.Widen(Vector512.LoadUnsafe(&source[place]))
+
+            let struct (c, d) = Vector512.Widen(Vector512.LoadUnsafe(&source[place + 16]))
+
+            store buffer at a
+            store buffer (at + 8) b
+            store buffer (at + 16) c
+            store buffer (at + 24) d
+
+        finish kernel input buffer
+
+        for o in 0 .. kernel.First.Length - 1 do
+            let place = into + o * inner
+            Vector512.StoreUnsafe(evaluate kernel buffer o 0, &target[place])
+            Vector512.StoreUnsafe(evaluate kernel buffer o 16, &target[place + 16])
+
+    // Up to `lanes` lines, each `acrossLanes` values from the last one and `along` from sample to sample.
+    let private gathered
+        (kernel: Kernel)
+        (input: int)
+        (count: int)
+        (along: int)
+        (struct (acrossSource: int, acrossTarget: int))
+        (buffer: float[])
+        (evaluated: float32[])
+        (source: float32[])
+        (from: int)
+        (target: float32[])
+        (into: int)
+        : unit =
+        let first = kernel.Padding * lanes
+
+        for lane in 0 .. count - 1 do
+            let from = from + lane * acrossSource
 
             for sample in 0 .. input - 1 do
-                let from = first + sample * along
-                let target = (padding + sample) * lanes
+                buffer[first + sample * lanes + lane] <- float source[from + sample * along]
 
-                for lane in 0 .. count - 1 do
-                    buffer[target + lane] <- float source[from + lane * acrossLanes]
+        finish kernel input buffer
+        let output = kernel.First.Length
 
-            for copy in 0 .. padding - 1 do
-                Array.Copy(buffer, padding * lanes, buffer, copy * lanes, lanes)
-                Array.Copy(buffer, (padding + input - 1) * lanes, buffer, (padding + input + copy) * lanes, lanes)
+        for o in 0 .. output - 1 do
+            Vector512.StoreUnsafe(evaluate kernel buffer o 0, &evaluated[o * lanes])
+            Vector512.StoreUnsafe(evaluate kernel buffer o 16, &evaluated[o * lanes + 16])
 
-            if kernel.IsFiltered then
-                filter padded buffer
-
-            evaluate kernel buffer evaluated
-            let struct (acrossLanes, along) = step output
-            let first = start output
+        for lane in 0 .. count - 1 do
+            let into = into + lane * acrossTarget
 
             for o in 0 .. output - 1 do
-                let target = first + o * along
+                target[into + o * along] <- evaluated[o * lanes + lane]
 
-                for lane in 0 .. count - 1 do
-                    result[target + lane * acrossLanes] <- float32 evaluated[o * lanes + lane]
+    // Whole samples are copied.
+    let private nearest
+        (kernel: Kernel)
+        (outer: int)
+        (input: int)
+        (inner: int)
+        (source: float32[])
+        (from: int)
+        (target: float32[])
+        (into: int)
+        : unit =
+        let output = kernel.First.Length
 
-            line <- line + count
+        for o in 0 .. outer - 1 do
+            for sample in 0 .. output - 1 do
+                Array.Copy(
+                    source,
+                    from + (o * input + kernel.First[sample]) * inner,
+                    target,
+                    into + (o * output + sample) * inner,
+                    inner
+                )
 
-        result
+    /// One axis of an array (outer, input, inner), which begins at `from` of the source, to (outer, output, inner), from
+    /// `into` of the target on.
+    let axis
+        (order: int)
+        (outer: int)
+        (input: int)
+        (inner: int)
+        (output: int)
+        (source: float32[])
+        (from: int)
+        (target: float32[])
+        (into: int)
+        : unit =
+        let kernel = kernel order input output
+
+        if order = 0 then
+            nearest kernel outer input inner source from target into
+        else
+            let buffer = Array.zeroCreate<float>((input + 2 * kernel.Padding) * lanes)
+
+            let evaluated =
+                if inner < lanes then
+                    Array.zeroCreate<float32>(output * lanes)
+                else
+                    [||]
+
+            if inner = 1 then
+                for line in 0..lanes .. outer - 1 do
+                    let count = min lanes (outer - line)
+                    let from = from + line * input
+                    let into = into + line * output
+                    gathered kernel input count 1 (struct (input, output)) buffer evaluated source from target into
+            elif inner < lanes then
+                for o in 0 .. outer - 1 do
+                    let from = from + o * input * inner
+                    let into = into + o * output * inner
+                    gathered kernel input inner inner (struct (1, 1)) buffer evaluated source from target into
+            else
+                for o in 0 .. outer - 1 do
+                    for line in 0..lanes .. inner - 1 do
+                        // The last lines are done again with those before them.
+                        let line = min line (inner - lanes)
+                        let from = from + o * input * inner + line
+                        let into = into + o * output * inner + line
+                        beside kernel input inner buffer source from target into
