@@ -11,6 +11,8 @@ type CaseProperties =
         FileExtent: Extent
         /// Spacing of the file's image in mm, in its own axes.
         FileSpacing: Spacing
+        /// Where the file's image lies.
+        FileGeometry: Geometry
         /// Axis i from here on is axis `Transpose[i]` of the file.
         Transpose: int list
         /// What was cut out before resampling, in transposed axes.
@@ -156,6 +158,7 @@ module Preprocess =
         { image with
             Extent = cropped
             Spacing = spacing
+            Geometry = Geometry.standard cropped.Rank
             Data = data
         }
 
@@ -214,6 +217,7 @@ module Preprocess =
                 {
                     FileExtent = image.Extent
                     FileSpacing = image.Spacing
+                    FileGeometry = image.Geometry
                     Transpose = transpose
                     Box = Axes.box transpose box
                 }

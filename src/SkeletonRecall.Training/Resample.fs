@@ -355,14 +355,16 @@ module Resample =
                                 near[5] <- source[third + right]
                                 near[6] <- source[fourth + left]
                                 near[7] <- source[fourth + right]
-                                weights[0] <- (1.0 - z) * (1.0 - y) * (1.0 - x)
-                                weights[1] <- (1.0 - z) * (1.0 - y) * x
-                                weights[2] <- (1.0 - z) * y * (1.0 - x)
-                                weights[3] <- (1.0 - z) * y * x
-                                weights[4] <- z * (1.0 - y) * (1.0 - x)
-                                weights[5] <- z * (1.0 - y) * x
-                                weights[6] <- z * y * (1.0 - x)
-                                weights[7] <- z * y * x
+                                // scipy takes the second weight as what the first leaves of 1.
+                                let z, y, x = 1.0 - z, 1.0 - y, 1.0 - x
+                                weights[0] <- z * y * x
+                                weights[1] <- z * y * (1.0 - x)
+                                weights[2] <- z * (1.0 - y) * x
+                                weights[3] <- z * (1.0 - y) * (1.0 - x)
+                                weights[4] <- (1.0 - z) * y * x
+                                weights[5] <- (1.0 - z) * y * (1.0 - x)
+                                weights[6] <- (1.0 - z) * (1.0 - y) * x
+                                weights[7] <- (1.0 - z) * (1.0 - y) * (1.0 - x)
                                 result[target + column] <- choose ()
 
             Volume.create size result |> Volume.withSpacing spacing

@@ -37,6 +37,28 @@ type Safetensors =
         Tensors: StoredTensor list
     }
 
+/// A tensor that is written as it is made, without an array of all its bytes.
+type TensorSource =
+    {
+        Name: string
+        Type: ElementType
+        Shape: int list
+        /// Writes the little-endian values, row-major.
+        Write: Stream -> unit
+    }
+
+/// Where a tensor lies in its file.
+type TensorPlace =
+    {
+        Name: string
+        Type: ElementType
+        Shape: int list
+        /// Its first byte, counted from the beginning of the file.
+        First: int64
+        /// The number of its bytes.
+        Length: int64
+    }
+
 /// The safetensors format: 8 bytes of header length (little-endian), a JSON header that gives each tensor's type, shape and
 /// place, then the raw bytes without gaps. https://github.com/huggingface/safetensors
 [<RequireQualifiedAccess>]
@@ -118,30 +140,30 @@ module Safetensors =
         | UInt8
         | Boolean -> None
 
-    let private header (content: Safetensors) : byte[] =
+    let private header (metadata: Map<string, string>) (tensors: (string * ElementType * int list) list) : byte[] =
         use buffer = new MemoryStream()
         use json = new Utf8JsonWriter(buffer)
         json.WriteStartObject()
 
-        if not content.Metadata.IsEmpty then
+        if not metadata.IsEmpty then
             json.WriteStartObject "__metadata__"
 
-            for KeyValue(key, value) in content.Metadata do
+            for KeyValue(key, value) in metadata do
                 json.WriteString(key, value)
 
             json.WriteEndObject()
 
         let mutable start = 0L
 
-        for tensor in content.Tensors do
-            json.WriteStartObject tensor.Name
-            json.WriteString("dtype", fst (nameAndSize tensor.Type))
+        for name, element, shape in tensors do
+            json.WriteStartObject name
+            json.WriteString("dtype", fst (nameAndSize element))
             json.WriteStartArray "shape"
-            tensor.Shape |> List.iter json.WriteNumberValue
+            shape |> List.iter json.WriteNumberValue
             json.WriteEndArray()
             json.WriteStartArray "data_offsets"
             json.WriteNumberValue start
-            start <- start + int64 tensor.Bytes.Length
+            start <- start + expectedBytes element shape
             json.WriteNumberValue start
             json.WriteEndArray()
             json.WriteEndObject()
@@ -152,28 +174,49 @@ module Safetensors =
         // Spaces up to a multiple of 8, so that the values begin aligned.
         Array.append text (Array.create ((8 - text.Length % 8) % 8) (byte ' '))
 
+    /// Writes tensors to a stream, one after the other. Throws ArgumentException when two share a name, one is called
+    /// `__metadata__`, or one writes another number of bytes than its shape needs.
+    let writeSources (stream: Stream) (metadata: Map<string, string>) (tensors: TensorSource list) : unit =
+        let names = tensors |> List.map (fun tensor -> tensor.Name)
+
+        if List.contains "__metadata__" names || List.distinct names <> names then
+            invalidArg (nameof tensors) "Tensor names must differ from each other and from __metadata__."
+
+        let header =
+            header metadata (tensors |> List.map (fun tensor -> tensor.Name, tensor.Type, tensor.Shape))
+
+        let length = Array.zeroCreate<byte> 8
+        BinaryPrimitives.WriteInt64LittleEndian(Span length, int64 header.Length)
+        stream.Write(length, 0, 8)
+        stream.Write(header, 0, header.Length)
+
+        for tensor in tensors do
+            let before = stream.Position
+            tensor.Write stream
+
+            if stream.Position - before <> expectedBytes tensor.Type tensor.Shape then
+                invalidArg
+                    (nameof tensors)
+                    $"%s{tensor.Name}: %A{tensor.Shape} of %A{tensor.Type} does not hold %d{stream.Position - before} bytes."
+
     /// Writes to a stream. Throws ArgumentException when two tensors share a name, one is called `__metadata__`, or
     /// bytes do not fit a shape.
     let write (stream: Stream) (content: Safetensors) : unit =
-        let names = content.Tensors |> List.map (fun tensor -> tensor.Name)
-
-        if List.contains "__metadata__" names || List.distinct names <> names then
-            invalidArg (nameof content) "Tensor names must differ from each other and from __metadata__."
-
         for tensor in content.Tensors do
             if expectedBytes tensor.Type tensor.Shape <> int64 tensor.Bytes.Length then
                 invalidArg
                     (nameof content)
                     $"%s{tensor.Name}: %A{tensor.Shape} of %A{tensor.Type} does not hold %d{tensor.Bytes.Length} bytes."
 
-        let header = header content
-        let length = Array.zeroCreate<byte> 8
-        BinaryPrimitives.WriteInt64LittleEndian(Span length, int64 header.Length)
-        stream.Write(length, 0, 8)
-        stream.Write(header, 0, header.Length)
-
-        for tensor in content.Tensors do
-            stream.Write(tensor.Bytes, 0, tensor.Bytes.Length)
+        content.Tensors
+        |> List.map (fun tensor ->
+            {
+                TensorSource.Name = tensor.Name
+                Type = tensor.Type
+                Shape = tensor.Shape
+                Write = fun stream -> stream.Write(tensor.Bytes, 0, tensor.Bytes.Length)
+            })
+        |> writeSources stream content.Metadata
 
     exception private Broken of reason: string
 
@@ -246,7 +289,8 @@ module Safetensors =
             name, element, shape, first, last
         | _ -> broken $"data_offsets of %s{name} needs a first and a last byte"
 
-    let private parse (stream: Stream) : Safetensors =
+    // The header's content, checked against the stream's length, and the tensors' places after it.
+    let private parseHeader (stream: Stream) : Map<string, string> * TensorPlace list =
         let size =
             BinaryPrimitives.ReadInt64LittleEndian(ReadOnlySpan(take stream 8 "the header's length"))
 
@@ -308,34 +352,55 @@ module Safetensors =
         if stream.CanSeek && stream.Length - stream.Position <> finish then
             broken $"%d{stream.Length - stream.Position} bytes of values follow where the header tells of %d{finish}"
 
-        let tensors =
-            entries
-            |> List.map (fun (name, element, shape, first, last) ->
-                if last - first > int64 Array.MaxLength then
-                    broken $"%s{name} is larger than an array can be"
+        let start = 8L + size
 
-                {
-                    Name = name
-                    Type = element
-                    Shape = shape
-                    Bytes = take stream (int (last - first)) name
-                })
+        Map.ofList metadata,
+        entries
+        |> List.map (fun (name, element, shape, first, last) ->
+            {
+                TensorPlace.Name = name
+                Type = element
+                Shape = shape
+                First = start + first
+                Length = last - first
+            })
+
+    let private parse (stream: Stream) : Safetensors =
+        let metadata, places = parseHeader stream
 
         {
-            Metadata = Map.ofList metadata
-            Tensors = tensors
+            Metadata = metadata
+            Tensors =
+                places
+                |> List.map (fun place ->
+                    if place.Length > int64 Array.MaxLength then
+                        broken $"%s{place.Name} is larger than an array can be"
+
+                    {
+                        StoredTensor.Name = place.Name
+                        Type = place.Type
+                        Shape = place.Shape
+                        Bytes = take stream (int place.Length) place.Name
+                    })
         }
 
-    /// Reads from a stream; `path` only names it in the problem. Every claim of the header is checked before memory is
-    /// asked for: a truncated or lying file gives Unreadable.
-    let read (path: string) (stream: Stream) : Result<Safetensors, Problem> =
+    let private guarded (path: string) (work: unit -> 'T) : Result<'T, Problem> =
         try
-            Ok(parse stream)
+            Ok(work ())
         with
         | Broken reason -> Error(Unreadable(path, reason))
         | :? IOException as wrong -> Error(Unreadable(path, wrong.Message.TrimEnd '.'))
         | :? DecoderFallbackException
         | :? InvalidOperationException -> Error(Unreadable(path, "its header is no valid text"))
+
+    /// The strings of `__metadata__` and where the tensors lie, from the beginning of a stream, which is not read beyond
+    /// its header; `path` only names it in the problem. The claims of the header are checked against the stream's length.
+    let places (path: string) (stream: Stream) : Result<Map<string, string> * TensorPlace list, Problem> =
+        guarded path (fun () -> parseHeader stream)
+
+    /// Reads from a stream; `path` only names it in the problem. Every claim of the header is checked before memory is
+    /// asked for: a truncated or lying file gives Unreadable.
+    let read (path: string) (stream: Stream) : Result<Safetensors, Problem> = guarded path (fun () -> parse stream)
 
     /// Reads a file.
     let readFile (path: string) : Result<Safetensors, Problem> =

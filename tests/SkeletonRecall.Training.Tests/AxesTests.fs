@@ -24,7 +24,11 @@ let tests =
                 for order in orders do
                     let turned = Axes.labels order labels
                     Expect.equal turned.Extent.Shape (order |> List.map (fun axis -> extent.Shape[axis])) "size"
-                    Expect.equal turned.Spacing.Values (order |> List.map (fun axis -> labels.Spacing.Values[axis])) "mm"
+
+                    Expect.equal
+                        turned.Spacing.Values
+                        (order |> List.map (fun axis -> labels.Spacing.Values[axis]))
+                        "mm"
 
                     for z in 0..2 do
                         for y in 0..7..36 do
@@ -39,8 +43,14 @@ let tests =
             }
 
             test "what is no order is refused" {
-                Expect.throwsT<System.ArgumentException> (fun () -> Axes.permute [ 0; 1; 1 ] [ 1; 2; 3 ] |> ignore) "twice"
-                Expect.throwsT<System.ArgumentException> (fun () -> Axes.permute [ 1; 0; 2 ] [ 1; 2 ] |> ignore) "a plane"
+                Expect.throwsT<System.ArgumentException>
+                    (fun () -> Axes.permute [ 0; 1; 1 ] [ 1; 2; 3 ] |> ignore)
+                    "twice"
+
+                Expect.throwsT<System.ArgumentException>
+                    (fun () -> Axes.permute [ 1; 0; 2 ] [ 1; 2 ] |> ignore)
+                    "a plane"
+
                 Expect.equal (Axes.permute [ 0; 1; 2 ] [ 4; 5 ]) [ 4; 5 ] "a plane's own"
             }
         ]

@@ -150,11 +150,8 @@ let tests =
 
             test "skeletons of whole cases change the tubes and no random number" {
                 let skeletonized =
-                    cases.Value
-                    |> Array.map (fun prepared ->
-                        { prepared with
-                            Case = Case.skeletonize Tube.standard None 2 prepared.Case
-                        })
+                    Array.init 3 (Toy.vessels 64)
+                    |> Array.map (Case.skeletonize Tube.standard None 2 >> Sampler.prepare None)
 
                 let drawn (cases: Prepared[]) =
                     let source = Loader.training Augment.options 0.33 batchOptions configuration cases

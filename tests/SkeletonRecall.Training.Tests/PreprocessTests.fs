@@ -9,7 +9,9 @@ open SkeletonRecall.Training
 let private inputs (shape: int list) (channels: int) : float32[] * int16[] =
     let depth, height, width = shape[0], shape[1], shape[2]
     let count = depth * height * width
-    let at (i: int) = struct (i / (height * width), i / width % height, i % width)
+
+    let at (i: int) =
+        struct (i / (height * width), i / width % height, i % width)
 
     let isInside (i: int) =
         let struct (z, y, x) = at i
@@ -95,11 +97,7 @@ let private wanted
 
     let image = array $"%s{name}-image"
 
-    let size =
-        if isPlane then
-            image.Shape.Tail.Tail
-        else
-            image.Shape.Tail
+    let size = if isPlane then image.Shape.Tail.Tail else image.Shape.Tail
 
     Expect.equal found.Image.Extent.Shape size "size"
 
@@ -127,6 +125,7 @@ let private wanted
     found
 
 let private volume = [ 9; 14; 16 ]
+
 let private refused (result: Result<'T, Problem>) : string =
     match result with
     | Ok _ -> failtest "it was not refused"
@@ -142,7 +141,14 @@ let tests =
                 [
                     test "of an even volume of two channels" {
                         let found =
-                            wanted "even" false volume [ 1.5; 1.0; 1.2 ] [ 0; 1; 2 ] [ 1.2; 0.9; 1.6 ] [ ZScore; ZScoreInside ]
+                            wanted
+                                "even"
+                                false
+                                volume
+                                [ 1.5; 1.0; 1.2 ]
+                                [ 0; 1; 2 ]
+                                [ 1.2; 0.9; 1.6 ]
+                                [ ZScore; ZScoreInside ]
 
                         Expect.contains (Option.get found.Labels).Data -1s "outside"
                     }
