@@ -212,17 +212,21 @@ module Resample =
     let probabilities (options: Resampling) (spacing: Spacing) (size: Extent) (image: Image) : Image =
         resized options.ProbabilityOrder options spacing size image
 
-    // The two inputs of an output along one axis and the weight of the second, exactly as scipy finds them; the same input
-    // twice along an axis that is not interpolated.
-    let private linear (order: int) (input: int) (output: int) : int[] * float[] =
-        let places =
-            Array.init output (Spline.place input output)
-            |> Array.map (fun place -> place |> max 0.0 |> min (float (input - 1)))
-
+    // The two inputs of an output along one axis and the weight of the second, exactly as scipy finds them: beyond the ends
+    // the last input counts twice, with both weights. One input alone along an axis that is not interpolated.
+    let private linear (order: int) (input: int) (output: int) : struct (int[] * int[] * float[]) =
         if order = 0 || input = output then
-            (Spline.kernel 0 input output).First, Array.zeroCreate output
+            let only = (Spline.kernel 0 input output).First
+            struct (only, only, Array.zeroCreate output)
         else
-            places |> Array.map (fun place -> int (floor place)), places |> Array.map (fun place -> place - floor place)
+            let places = Array.init output (Spline.place input output)
+
+            let within (step: int) (place: float) : int =
+                int (floor place) + step |> max 0 |> min (input - 1)
+
+            struct (Array.map (within 0) places,
+                    Array.map (within 1) places,
+                    places |> Array.map (fun place -> place - floor place))
 
     // No label: of neighbours that differ.
     let private mixed = Int16.MinValue
@@ -282,9 +286,14 @@ module Resample =
                 else
                     options.LabelOrder
 
-            let slices, sliceWeights = linear (order 0) extent.Depth size.Depth
-            let rows, rowWeights = linear (order 1) extent.Height size.Height
-            let columns, columnWeights = linear (order 2) extent.Width size.Width
+            let struct (slices, nextSlices, sliceWeights) =
+                linear (order 0) extent.Depth size.Depth
+
+            let struct (rows, nextRows, rowWeights) = linear (order 1) extent.Height size.Height
+
+            let struct (columns, nextColumns, columnWeights) =
+                linear (order 2) extent.Width size.Width
+
             let result = GC.AllocateUninitializedArray<int16> size.Count
             let source = labels.Data
             let near = Array.zeroCreate<int16> 8
@@ -313,22 +322,12 @@ module Resample =
 
             for slice in 0 .. size.Depth - 1 do
                 let z = sliceWeights[slice]
-                // A neighbour without weight plays no part.
-                let nextSlice =
-                    if z = 0.0 then
-                        slices[slice]
-                    else
-                        min (slices[slice] + 1) (extent.Depth - 1)
+                let nextSlice = nextSlices[slice]
 
                 for row in 0 .. size.Height - 1 do
                     let y = rowWeights[row]
 
-                    let nextRow =
-                        if y = 0.0 then
-                            rows[row]
-                        else
-                            min (rows[row] + 1) (extent.Height - 1)
-
+                    let nextRow = nextRows[row]
                     let first = Extent.index extent slices[slice] rows[row] 0
                     let second = Extent.index extent slices[slice] nextRow 0
                     let third = Extent.index extent nextSlice rows[row] 0
@@ -341,7 +340,7 @@ module Resample =
                         for column in 0 .. size.Width - 1 do
                             let left = columns[column]
                             let x = columnWeights[column]
-                            let right = if x = 0.0 then left else min (left + 1) (extent.Width - 1)
+                            let right = nextColumns[column]
                             let label = agreed[left]
 
                             if label = agreed[right] && label <> mixed then
