@@ -141,7 +141,9 @@ let checkpoint: Checkpoint =
         Path = ""
         Weights = Network.weights network
         Momentum = Optimizer.state optimizer
+        ConfigurationName = "2d"
         Configuration = configuration
+        Transpose = [ 0; 1; 2 ]
         Dataset = dataset
         Options =
             { TrainOptions.standard with
@@ -154,6 +156,7 @@ let checkpoint: Checkpoint =
         LossSum = 0.0
         History = history
         MirrorAxes = [ 0; 1 ]
+        Threads = TorchSharp.torch.get_num_threads ()
     }
 
 let file = Path.Combine(output, RunFolder.final)

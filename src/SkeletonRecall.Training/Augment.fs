@@ -43,6 +43,8 @@ type AugmentOptions =
         GammaRange: float * float
         /// Probability of mirroring, for each axis; 0 where left and right have labels of their own.
         Mirror: float
+        /// The axes (0 = slowest of the patch) that may be mirrored; None for all.
+        MirrorAxes: int list option
     }
 
 /// nnU-Net's augmentation, composed of small steps in its order.
@@ -69,6 +71,7 @@ module Augment =
             Gamma = 0.3
             GammaRange = 0.7, 1.5
             Mirror = 0.5
+            MirrorAxes = None
         }
 
     /// Every probability 0: patches are cropped, nothing else.
@@ -245,7 +248,12 @@ module Augment =
 
     /// Reversal of each axis with the options' probability.
     let mirror (options: AugmentOptions) (rng: Rng) (patch: Patch) : Patch =
-        let axes = patch.Image.Extent.Shape |> List.map (fun _ -> rng.Chance options.Mirror)
+        let isAllowed (axis: int) =
+            options.MirrorAxes |> Option.forall (List.contains axis)
+
+        let axes =
+            patch.Image.Extent.Shape
+            |> List.mapi (fun axis _ -> rng.Chance options.Mirror && isAllowed axis)
 
         Spatial.mirror axes patch
 

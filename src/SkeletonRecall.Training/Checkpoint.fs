@@ -13,8 +13,12 @@ type Checkpoint =
         Weights: NamedArray list
         /// The optimizer's momentum, under the names of the parameters that have it.
         Momentum: NamedArray list
+        /// The configuration's name in its plans; `2d`, `3d_fullres`.
+        ConfigurationName: string
         /// How cases are prepared and which network sees them.
         Configuration: Configuration
+        /// Axis i of prepared images is axis `Transpose[i]` of the files; see `Plans`.
+        Transpose: int list
         /// Channels and labels.
         Dataset: Dataset
         /// How the run trains; the objective is among them.
@@ -27,8 +31,10 @@ type Checkpoint =
         LossSum: float
         /// What each epoch came to, oldest first.
         History: EpochReport list
-        /// Axes (0 = slowest of the patch) along which prediction may mirror.
+        /// Axes (0 = slowest of the patch) along which training mirrored and prediction may.
         MirrorAxes: int list
+        /// Threads of torch that computed it, 0 where that is not known; a run that goes on with as many is the same bit for bit.
+        Threads: int
     }
 
 /// Checkpoints as safetensors files: weights under nnU-Net's names, momentum as `momentum.` and the parameter's name,
@@ -40,7 +46,8 @@ module Checkpoint =
     let private momentumPrefix = "momentum."
 
     // One configuration in nnU-Net's form: the checkpoint needs no plans file beside it.
-    let private plans (dataset: Dataset) (configuration: Configuration) : Plans =
+    let private plans (checkpoint: Checkpoint) : Plans =
+        let dataset, configuration = checkpoint.Dataset, checkpoint.Configuration
         let plane = configuration.PatchSize.Length = 2
 
         {
@@ -59,12 +66,12 @@ module Checkpoint =
                      else
                          configuration.PatchSize)
             ImageReader = if plane then "NaturalImage2DIO" else "SimpleITKIO"
-            Transpose = [ 0; 1; 2 ]
+            Transpose = checkpoint.Transpose
             // Whole: what it was written as a change of is not here.
             Configurations =
                 Map.ofList
                     [
-                        (if plane then "2d" else "3d_fullres"),
+                        checkpoint.ConfigurationName,
                         { configuration with
                             InheritsFrom = None
                         }
@@ -88,13 +95,15 @@ module Checkpoint =
             [
                 "format", format
                 "dataset", Dataset.print checkpoint.Dataset
-                "plans", Plans.print (plans checkpoint.Dataset checkpoint.Configuration)
+                "plans", Plans.print (plans checkpoint)
                 "objective", Objective.print checkpoint.Options.Objective
                 "run", RunRecord.print checkpoint.Options checkpoint.History
                 "epoch", checkpoint.Epoch.ToString CultureInfo.InvariantCulture
                 "iteration", checkpoint.Iteration.ToString CultureInfo.InvariantCulture
                 "loss_sum", checkpoint.LossSum.ToString("R", CultureInfo.InvariantCulture)
                 "mirror_axes", String.Join(",", checkpoint.MirrorAxes)
+                "threads", checkpoint.Threads.ToString CultureInfo.InvariantCulture
+                "number_format", "float32"
             ]
 
         let momentum =
@@ -153,6 +162,13 @@ module Checkpoint =
                 let! lossSum = number "loss_sum" real
                 let! axesText = entry "mirror_axes"
 
+                // Checkpoints of earlier versions lack it.
+                let! threads =
+                    if content.Metadata.ContainsKey "threads" then
+                        number "threads" integer
+                    else
+                        Ok 0
+
                 let axes =
                     axesText.Split(',', StringSplitOptions.RemoveEmptyEntries)
                     |> Array.map integer
@@ -165,7 +181,7 @@ module Checkpoint =
                     |> List.partition (fun array -> array.Name.StartsWith(momentumPrefix, StringComparison.Ordinal))
 
                 match Map.toList plans.Configurations with
-                | [ _, configuration ] ->
+                | [ name, configuration ] ->
                     return
                         {
                             Path = path
@@ -176,7 +192,9 @@ module Checkpoint =
                                     { array with
                                         Name = array.Name.Substring momentumPrefix.Length
                                     })
+                            ConfigurationName = name
                             Configuration = configuration
+                            Transpose = plans.Transpose
                             Dataset = dataset
                             Options = options
                             Epoch = epoch
@@ -184,6 +202,7 @@ module Checkpoint =
                             LossSum = lossSum
                             History = history
                             MirrorAxes = axes |> List.map snd
+                            Threads = threads
                         }
                 | _ -> return! Error(Unreadable(path, "its plans should hold one configuration"))
         }

@@ -26,6 +26,35 @@ module RunFolder =
     /// The history as a table.
     let progress: string = "progress.csv"
 
+    /// The file that a run holds while it goes on.
+    let hold: string = "run.lock"
+
+    /// Holds a fold's folder, which is created, for one run until the result is disposed or the process ends, however it
+    /// ends. A problem where another run holds it. Unfinished files of a killed run are removed.
+    let occupy (folder: string) : Result<IDisposable, Problem> =
+        Problem.attempt {
+            do! Files.createFolder folder
+
+            return!
+                try
+                    // The file stays: who removes it might remove another run's.
+                    let held =
+                        new FileStream(
+                            Store.file folder hold,
+                            FileMode.OpenOrCreate,
+                            FileAccess.ReadWrite,
+                            FileShare.None
+                        )
+
+                    for unfinished in Directory.GetFiles(folder, "*.tmp") do
+                        File.Delete unfinished
+
+                    Ok(held :> IDisposable)
+                with
+                | :? UnauthorizedAccessException -> Error(Unwritable(folder, "there is no permission to write there"))
+                | :? IOException -> Error(Unwritable(folder, "another run is training into it"))
+        }
+
     /// The checkpoint in a fold's folder to go on from: final, latest or best, the first that is there; None without any.
     let tryResume (folder: string) : Result<Checkpoint option, Problem> =
         [ final; latest; best ]

@@ -39,7 +39,9 @@ let private example () : Checkpoint =
         Path = ""
         Weights = Network.weights network
         Momentum = Network.weights network |> List.skip 4
+        ConfigurationName = "2d"
         Configuration = configuration
+        Transpose = [ 0; 1; 2 ]
         Dataset = Toy.dataset
         Options =
             { TrainOptions.standard with
@@ -65,6 +67,7 @@ let private example () : Checkpoint =
                     }
             ]
         MirrorAxes = [ 0; 1 ]
+        Threads = 2
     }
 
 let private text (value: 'T) : string = sprintf "%A" value

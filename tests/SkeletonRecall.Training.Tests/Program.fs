@@ -5,4 +5,7 @@ open Expecto
 [<EntryPoint>]
 let main (arguments: string[]) : int =
     SkeletonRecall.Tests.Culture.fromEnvironment ()
-    runTestsInAssemblyWithCLIArgs [] arguments
+
+    match arguments with
+    | [| command; folder; epochs |] when command = TinyRun.childCommand -> TinyRun.child folder (int epochs)
+    | _ -> runTestsInAssemblyWithCLIArgs [] arguments

@@ -121,6 +121,7 @@ let tests =
                                 RunFolder.log
                                 RunFolder.run
                                 RunFolder.progress
+                                RunFolder.hold
                             ])
                         "files; the latest gave way to the final one"
 

@@ -1,0 +1,205 @@
+namespace SkeletonRecall.Training
+
+open System
+open System.Diagnostics
+open System.Threading
+open TorchSharp
+open SkeletonRecall
+
+/// Whatever a run needs that does not change while it goes on.
+type internal Run =
+    {
+        Setup: TrainSetup
+        Options: TrainOptions
+        Objective: Objective
+        HeadWeights: float list
+        Folder: string
+        Network: Network
+        Optimizer: Optimizer
+        Training: Loader<Batch>
+        Validation: Loader<Batch> option
+        Cancellation: CancellationToken
+        Report: Progress -> unit
+    }
+
+/// Where a run stands.
+type internal Position =
+    {
+        Epoch: int
+        Iteration: int
+        LossSum: float
+        History: EpochReport list
+    }
+
+/// The loop over epochs and iterations, and what it leaves in the folder.
+[<RequireQualifiedAccess>]
+module internal TrainingRun =
+
+    /// The beginning of a run.
+    let start: Position =
+        {
+            Epoch = 0
+            Iteration = 0
+            LossSum = 0.0
+            History = []
+        }
+
+    let private snapshot (run: Run) (position: Position) : Checkpoint =
+        {
+            Path = ""
+            Weights = Network.weights run.Network
+            Momentum = Optimizer.state run.Optimizer
+            ConfigurationName = run.Setup.Name
+            Configuration = run.Setup.Configuration
+            Transpose = run.Setup.Transpose
+            Dataset = run.Setup.Dataset
+            Options = run.Options
+            Epoch = position.Epoch
+            Iteration = position.Iteration
+            LossSum = position.LossSum
+            History = position.History
+            MirrorAxes = TrainSetup.mirrorAxes run.Setup
+            Threads = torch.get_num_threads ()
+        }
+
+    let private save (run: Run) (name: string) (position: Position) : Result<Checkpoint, Problem> =
+        let path = Store.file run.Folder name
+
+        let checkpoint =
+            { snapshot run position with
+                Path = path
+            }
+
+        Checkpoint.save path checkpoint |> Result.map (fun () -> checkpoint)
+
+    // Cancellation leaves checkpoint_latest, from which the very next iteration goes on, then ends in the usual exception.
+    let private stop (run: Run) (position: Position) : Result<'T, Problem> =
+        save run RunFolder.latest position
+        |> Result.bind (fun _ -> raise (OperationCanceledException run.Cancellation))
+
+    let private diverged (run: Run) (position: Position) (batch: Batch) (loss: float) : Problem =
+        let good =
+            RunFolder.lastGood run.Folder
+            |> Option.map (fun path -> $"; the last good checkpoint is %s{path}")
+            |> Option.defaultValue ""
+
+        let reason =
+            TrainingStep.cause (Objective.at position.Epoch run.Objective) run.Network batch
+
+        Mismatch(
+            $"loss at epoch %d{position.Epoch}, iteration %d{position.Iteration}",
+            $"%g{loss}: %s{reason}",
+            $"a finite number (a lower learning rate may help%s{good})"
+        )
+
+    let rec private iterate (run: Run) (rate: float) (loss: HeadLoss) (position: Position) : Result<Position, Problem> =
+        if position.Iteration >= run.Options.Iterations then
+            Ok position
+        elif run.Cancellation.IsCancellationRequested then
+            stop run position
+        else
+            let batch = Loader.next run.Training
+            let value = TrainingStep.run rate run.Network run.Optimizer loss batch
+
+            if Double.IsFinite value then
+                run.Report(Step(position.Epoch, position.Iteration, value))
+
+                iterate
+                    run
+                    rate
+                    loss
+                    { position with
+                        Iteration = position.Iteration + 1
+                        LossSum = position.LossSum + value
+                    }
+            else
+                Error(diverged run position batch value)
+
+    let private validation (run: Run) (epoch: int) : Validation =
+        let batches =
+            match run.Validation with
+            | None -> Seq.empty
+            | Some loader ->
+                Seq.init run.Options.ValidationIterations (fun _ ->
+                    run.Cancellation.ThrowIfCancellationRequested()
+                    Loader.next loader)
+
+        Validation.measure
+            (Objective.at epoch run.Objective)
+            run.HeadWeights
+            (TrainSetup.outputs run.Setup)
+            run.Network
+            batches
+
+    // Everything that an epoch leaves in the folder.
+    let private record (run: Run) (position: Position) : Result<unit, Problem> =
+        Problem.attempt {
+            do! RunFolder.record run.Folder run.Options position.History
+
+            if
+                position.Epoch % run.Options.SaveEvery = 0
+                && position.Epoch < run.Options.Epochs
+            then
+                do! save run RunFolder.latest position |> Result.map ignore
+
+            if EpochReport.isBest position.History then
+                do! save run RunFolder.best position |> Result.map ignore
+        }
+
+    let private epoch (run: Run) (start: Position) : Result<Position, Problem> =
+        let clock = Stopwatch.StartNew()
+
+        let rate =
+            Schedule.polynomial run.Options.LearningRate run.Options.Epochs start.Epoch
+
+        let loss = Objective.loss (Objective.at start.Epoch run.Objective) run.HeadWeights
+
+        Problem.attempt {
+            let! trained = iterate run rate loss start
+
+            let! validated =
+                try
+                    Ok(validation run start.Epoch)
+                with :? OperationCanceledException ->
+                    stop run trained
+
+            let report =
+                {
+                    Epoch = start.Epoch
+                    LearningRate = rate
+                    TrainLoss = trained.LossSum / float run.Options.Iterations
+                    ValidationLoss = validated.Loss
+                    Terms = validated.Terms
+                    PseudoDice = validated.PseudoDice
+                    Seconds = clock.Elapsed.TotalSeconds
+                }
+
+            let position =
+                {
+                    Epoch = start.Epoch + 1
+                    Iteration = 0
+                    LossSum = 0.0
+                    History = start.History @ [ report ]
+                }
+
+            do! record run position
+            run.Report(Epoch report)
+            return position
+        }
+
+    /// The epochs that are left; the position after the last.
+    let rec epochs (run: Run) (position: Position) : Result<Position, Problem> =
+        if position.Epoch >= run.Options.Epochs then
+            Ok position
+        else
+            match epoch run position with
+            | Ok next -> epochs run next
+            | Error problem -> Error problem
+
+    /// Writes the last checkpoint, with no latest beside it.
+    let finish (run: Run) (position: Position) : Result<Checkpoint, Problem> =
+        Problem.attempt {
+            let! checkpoint = save run RunFolder.final position
+            do! RunFolder.removeLatest run.Folder
+            return checkpoint
+        }
