@@ -70,26 +70,31 @@ module Optimizer =
             let norms = gradients |> List.map (fun gradient -> gradient.norm ())
             float ((torch.stack (ResizeArray norms)).norm().ToSingle())
 
+    // The scalars of one step. They are bound by `use` for the whole of it: libtorch reads them by their address, and the
+    // garbage collector frees a scalar that nobody holds, even while it is read.
     let private update
-        (options: OptimizerOptions)
-        (learningRate: float)
+        (decay: Scalar)
+        (keep: Scalar option)
+        (back: Scalar)
         (momenta: Dictionary<string, Tensor>)
         (name: string, parameter: Modules.Parameter, gradient: Tensor)
         : unit =
-        let direction = gradient.add_ (parameter, alpha = options.WeightDecay.ToScalar())
+        let direction = gradient.add_ (parameter, alpha = decay)
 
-        if options.Momentum <> 0.0 then
+        match keep with
+        | None -> ()
+        | Some keep ->
             match momenta.TryGetValue name with
             | true, momentum ->
-                momentum.mul_(options.Momentum.ToScalar()).add_ direction |> ignore
-                direction.add_ (momentum, alpha = options.Momentum.ToScalar()) |> ignore
+                momentum.mul_(keep).add_ direction |> ignore
+                direction.add_ (momentum, alpha = keep) |> ignore
             | _ ->
                 // The first direction is the momentum.
                 let momentum = direction.clone().DetachFromDisposeScope()
                 momenta[name] <- momentum
-                direction.add_ (momentum, alpha = options.Momentum.ToScalar()) |> ignore
+                direction.add_ (momentum, alpha = keep) |> ignore
 
-        parameter.add_ (direction, alpha = (-learningRate).ToScalar()) |> ignore
+        parameter.add_ (direction, alpha = back) |> ignore
 
     /// Shortens the gradients to the longest allowed and takes one step with them; they are used up by it. Returns
     /// their length before. When that is not finite nothing is changed, so that the weights stay good.
@@ -107,14 +112,19 @@ module Optimizer =
         let length = length (active |> List.map (fun (_, _, gradient) -> gradient))
 
         if Double.IsFinite length then
-            let factor = optimizer.Options.Clip / (length + 1e-6)
+            let options = optimizer.Options
+            let factor = options.Clip / (length + 1e-6)
+            use shortened = factor.ToScalar()
+            use decay = options.WeightDecay.ToScalar()
+            use keep = options.Momentum.ToScalar()
+            use back = (-learningRate).ToScalar()
 
             for _, _, gradient in active do
                 if factor < 1.0 then
-                    gradient.mul_ (factor.ToScalar()) |> ignore
+                    gradient.mul_ shortened |> ignore
 
             for part in active do
-                update optimizer.Options learningRate optimizer.Momenta part
+                update decay (if options.Momentum = 0.0 then None else Some keep) back optimizer.Momenta part
 
         length
 

@@ -66,8 +66,8 @@ module Validation =
         (head: HeadTarget)
         (counts: int64[])
         =
-        let predicted =
-            Tensors.toArray<byte>((logits.gt (Scalar.op_Implicit 0.0f)).``to`` torch.uint8)
+        use zero = Scalar.op_Implicit 0.0f
+        let predicted = Tensors.toArray<byte>((logits.gt zero).``to`` torch.uint8)
 
         let truth = Batch.regionChannels regions size head.Labels
         let voxels = head.Extent.Count

@@ -39,8 +39,8 @@ module BinaryCrossEntropy =
                 if options.LabelSmoothing = 0.0 then
                     sharp
                 else
-                    sharp * Scalar.op_Implicit (1.0 - options.LabelSmoothing)
-                    + Scalar.op_Implicit (0.5 * options.LabelSmoothing)
+                    sharp * KeptScalar.Of(1.0 - options.LabelSmoothing)
+                    + KeptScalar.Of(0.5 * options.LabelSmoothing)
 
             let result =
                 match Target.counts scores.dtype target with
@@ -53,7 +53,7 @@ module BinaryCrossEntropy =
                             reduction = torch.nn.Reduction.None
                         )
 
-                    (each * valid).sum() / valid.sum().clamp_min(Scalar.op_Implicit 1e-8)
+                    (each * valid).sum() / valid.sum().clamp_min(KeptScalar.Of 1e-8)
 
             Target.requireFinite logits result
             result)

@@ -47,13 +47,13 @@ module CbDice =
         |> Array.map (fun distance -> if Double.IsFinite distance then distance else 1.0)
 
     let private weigh (iterations: int) (mask: Tensor) : Weights =
-        let hard = mask.detach().gt(Scalar.op_Implicit 0.5).``to`` mask.dtype
+        let hard = mask.detach().gt(KeptScalar.Of 0.5).``to`` mask.dtype
         let line = SoftSkeleton.ofProbabilities iterations hard
         let depth = ChannelMaps.map distances mask hard
         let radius = depth * line
         let spatial = [| for axis in 2L .. mask.dim () - 1L -> axis |]
-        let largest = radius.amax(spatial, keepdim = true).clamp_min(Scalar.op_Implicit 1.0)
-        let slimness = (largest - radius).add(Scalar.op_Implicit 1.0) / largest
+        let largest = radius.amax(spatial, keepdim = true).clamp_min(KeptScalar.Of 1.0)
+        let slimness = (largest - radius).add(KeptScalar.Of 1.0) / largest
         let inverse = if spatial.Length = 2 then slimness else slimness * slimness
 
         {
@@ -64,27 +64,27 @@ module CbDice =
 
     /// What a line could reach: where the other side has no radius, the own one.
     let private reach (own: Tensor) (other: Tensor) (line: Tensor) : Tensor =
-        let nothing = Scalar.op_Implicit 0
+        let nothing = KeptScalar.Of 0
         let alone = own.ne(nothing).logical_and(other.eq nothing)
         torch.where (alone, own * line, other * line)
 
     /// cbDice of foreground probabilities and truth (B, K, spatial...), the mean over K.
     let private compare (options: CbDiceOptions) (prediction: Tensor) (truth: Tensor) : Tensor =
-        let smooth = Scalar.op_Implicit options.Smooth
+        let smooth = KeptScalar.Of options.Smooth
         let axes = SoftDice.summedAxes true prediction
         let wanted = weigh options.Iterations truth
         let predicted = weigh options.Iterations prediction
 
         let share (line: Tensor) (volume: Tensor) (own: Tensor) (other: Tensor) : Tensor =
             (line * volume).sum(axes).add smooth
-            / (reach own other line).sum(axes).add(smooth).clamp_min(Scalar.op_Implicit 1e-8)
+            / (reach own other line).sum(axes).add(smooth).clamp_min(KeptScalar.Of 1e-8)
 
         let precision = share predicted.Line wanted.Volume predicted.Radius wanted.Radius
 
         let sensitivity = share wanted.Line predicted.Volume wanted.Radius predicted.Radius
 
-        (precision * sensitivity * Scalar.op_Implicit -2.0
-         / (precision + sensitivity).clamp_min(Scalar.op_Implicit 1e-8))
+        (precision * sensitivity * KeptScalar.Of -2.0
+         / (precision + sensitivity).clamp_min(KeptScalar.Of 1e-8))
             .mean()
 
     /// cbDice of logits (B, C, spatial...) of planes and volumes against classes (the softmax of background and the
@@ -111,8 +111,7 @@ module CbDice =
                     let foreground =
                         scores.narrow(1L, 1L, scores.shape[1] - 1L).amax([| 1L |], keepdim = true)
 
-                    (foreground - scores.narrow (1L, 0L, 1L)).sigmoid(),
-                    (ids.ne (Scalar.op_Implicit 0)).``to`` scores.dtype
+                    (foreground - scores.narrow (1L, 0L, 1L)).sigmoid(), (ids.ne (KeptScalar.Of 0)).``to`` scores.dtype
                 | Regions _ -> scores.sigmoid (), Target.truthChannels scores target
 
             let result = compare options (counted prediction) (counted truth)

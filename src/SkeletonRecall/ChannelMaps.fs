@@ -21,7 +21,7 @@ module internal ChannelMaps =
 
         let bits =
             Tensors.measured (fun () ->
-                Tensors.toArray<byte>((channels.detach().ne(Scalar.op_Implicit 0)).``to`` torch.uint8))
+                Tensors.toArray<byte>((channels.detach().ne(KeptScalar.Of 0)).``to`` torch.uint8))
 
         let maps = Array.zeroCreate<float> bits.Length
 

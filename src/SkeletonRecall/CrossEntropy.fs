@@ -29,8 +29,8 @@ module CrossEntropy =
     /// Class ids (B, spatial...) as int64, `skipped` where the mask (B, 1, spatial...) is 0.
     let internal marked (valid: Tensor) (truth: Tensor) : Tensor =
         Tensors.scoped (fun () ->
-            let counts = valid.squeeze(1L).ne(Scalar.op_Implicit 0)
-            torch.where (counts, truth, torch.full_like (truth, Scalar.op_Implicit skipped)))
+            let counts = valid.squeeze(1L).ne(KeptScalar.Of 0)
+            torch.where (counts, truth, torch.full_like (truth, KeptScalar.Of skipped)))
 
     let private ofClasses (options: CrossEntropyOptions) (logits: Tensor) (target: Target) : Tensor =
         Target.requireLogits logits
@@ -44,7 +44,7 @@ module CrossEntropy =
                 match target.Valid with
                 | None -> torch.nn.functional.cross_entropy (scores, truth, label_smoothing = options.LabelSmoothing)
                 | Some valid ->
-                    let counts = valid.squeeze(1L).ne(Scalar.op_Implicit 0)
+                    let counts = valid.squeeze(1L).ne(KeptScalar.Of 0)
 
                     let total =
                         torch.nn.functional.cross_entropy (
@@ -55,7 +55,7 @@ module CrossEntropy =
                             label_smoothing = options.LabelSmoothing
                         )
 
-                    total / counts.sum().clamp_min(Scalar.op_Implicit 1).``to`` scores.dtype
+                    total / counts.sum().clamp_min(KeptScalar.Of 1).``to`` scores.dtype
 
             Target.requireFinite logits result
             result)

@@ -35,9 +35,9 @@ module Focal =
         match target.Truth with
         | Classes ids ->
             let logs = scores.log_softmax 1L
-            struct (logs.gather (1L, ids.``to`` torch.int64), ids.ne (Scalar.op_Implicit 0))
+            struct (logs.gather (1L, ids.``to`` torch.int64), ids.ne (KeptScalar.Of 0))
         | Regions channels ->
-            let inside = channels.ne (Scalar.op_Implicit 0)
+            let inside = channels.ne (KeptScalar.Of 0)
             let towards = torch.where (inside, scores, scores.neg ())
             struct (torch.nn.functional.logsigmoid towards, inside)
 
@@ -58,8 +58,8 @@ module Focal =
                     logs.neg ()
                 else
                     // 1 - p without cancellation; bounded, for a power below 1 has no slope at 0.
-                    let wrong = logs.expm1().neg().clamp_min(Scalar.op_Implicit 1e-12)
-                    wrong.pow(Scalar.op_Implicit options.Gamma).mul(logs).neg()
+                    let wrong = logs.expm1().neg().clamp_min(KeptScalar.Of 1e-12)
+                    wrong.pow(KeptScalar.Of options.Gamma).mul(logs).neg()
 
             let each =
                 match options.Alpha with
@@ -68,14 +68,14 @@ module Focal =
                     let share = foreground.``to`` scores.dtype
 
                     focused
-                    * (share * Scalar.op_Implicit (2.0 * alpha - 1.0)).add(Scalar.op_Implicit (1.0 - alpha))
+                    * (share * KeptScalar.Of(2.0 * alpha - 1.0)).add(KeptScalar.Of(1.0 - alpha))
 
             let result =
                 match Target.counts scores.dtype target with
                 | None -> each.mean ()
                 | Some valid ->
-                    let number = valid.sum().mul(Scalar.op_Implicit each.shape[1])
-                    (each * valid).sum() / number.clamp_min (Scalar.op_Implicit 1.0)
+                    let number = valid.sum().mul(KeptScalar.Of each.shape[1])
+                    (each * valid).sum() / number.clamp_min (KeptScalar.Of 1.0)
 
             Target.requireFinite logits result
             result)

@@ -129,7 +129,7 @@ module internal FusedLoss =
 
             let valid =
                 target.Valid
-                |> Option.map (fun valid -> GivenGradient.narrow (valid.ne (Scalar.op_Implicit 0)))
+                |> Option.map (fun valid -> GivenGradient.narrow (valid.ne (KeptScalar.Of 0)))
 
             let needsGradient = torch.is_grad_enabled () && logits.requires_grad
             let gradient = if needsGradient then Some(torch.empty_like plain) else None

@@ -27,6 +27,6 @@ module internal GivenGradient =
     /// differentiate its derivative ("the derivative for '_cdist_backward' is not implemented").
     let attach (value: Tensor) (scores: Tensor) (gradient: Tensor) : Tensor =
         let linear = scores.flatten().dot(gradient.flatten ())
-        let one = (linear - linear.detach ()).reshape(1L, 1L).add(Scalar.op_Implicit 1)
+        let one = (linear - linear.detach ()).reshape(1L, 1L).add(KeptScalar.Of 1)
         let once = torch.cdist (one, torch.zeros_like one, 1.0)
-        value + once.sum().sub(Scalar.op_Implicit 1)
+        value + once.sum().sub(KeptScalar.Of 1)

@@ -52,7 +52,7 @@ module Loss =
         elif weight = 1.0 then
             loss logits target
         else
-            Tensors.scoped (fun () -> loss logits target * Scalar.op_Implicit weight)
+            Tensors.scoped (fun () -> loss logits target * KeptScalar.Of weight)
 
     /// The sum of losses; `zero` for none.
     let sum (losses: Loss list) (logits: Tensor) (target: Target) : Tensor =

@@ -56,8 +56,8 @@ module PrecisionGuard =
             let foreground, truth =
                 match target.Truth with
                 | Classes ids ->
-                    counted (all.narrow(1L, 0L, 1L).neg().add(Scalar.op_Implicit 1.0)),
-                    counted ((ids.ne (Scalar.op_Implicit 0)).``to`` all.dtype)
+                    counted (all.narrow(1L, 0L, 1L).neg().add(KeptScalar.Of 1.0)),
+                    counted ((ids.ne (KeptScalar.Of 0)).``to`` all.dtype)
                 | Regions _ -> counted all, counted (Target.truthChannels all target)
 
             let axes = SoftDice.summedAxes false logits
@@ -65,7 +65,7 @@ module PrecisionGuard =
 
             let share =
                 (foreground * extra).sum axes
-                / (foreground.sum axes).add(Scalar.op_Implicit options.Smooth).clamp_min(Scalar.op_Implicit 1e-8)
+                / (foreground.sum axes).add(KeptScalar.Of options.Smooth).clamp_min(KeptScalar.Of 1e-8)
 
             let result = share.mean ()
             Target.requireFinite logits result

@@ -51,13 +51,13 @@ module Scnp =
 
         Tensors.scoped (fun () ->
             let scores = Tensors.atLeastSingle logits
-            let never = Scalar.op_Implicit Double.NegativeInfinity
-            let inside = (Target.truthChannels scores target).ne(Scalar.op_Implicit 0)
+            let never = KeptScalar.Of Double.NegativeInfinity
+            let inside = (Target.truthChannels scores target).ne(KeptScalar.Of 0)
 
             let left (isLeft: Tensor) : Tensor =
                 match target.Valid with
                 | None -> isLeft
-                | Some valid -> isLeft.logical_or (valid.eq (Scalar.op_Implicit 0))
+                | Some valid -> isLeft.logical_or (valid.eq (KeptScalar.Of 0))
 
             let smallest =
                 (scores.neg().masked_fill(left (inside.logical_not ()), never)
@@ -69,7 +69,7 @@ module Scnp =
 
             match target.Valid with
             | None -> worst
-            | Some valid -> torch.where (valid.ne (Scalar.op_Implicit 0), worst, scores))
+            | Some valid -> torch.where (valid.ne (KeptScalar.Of 0), worst, scores))
 
     /// A loss of the penalized logits alone; the paper's sum of raw and penalized is `loss` + this.
     let loss (options: ScnpOptions) (inner: Loss) (logits: Tensor) (target: Target) : Tensor =

@@ -55,11 +55,11 @@ module SoftClDice =
                 $"The shape is %s{Tensors.shapeText truth.shape} where %s{Tensors.shapeText prediction.shape} is wanted, to fit the prediction."
 
         Tensors.scoped (fun () ->
-            let smooth = Scalar.op_Implicit options.Smooth
+            let smooth = KeptScalar.Of options.Smooth
 
             let share (skeleton: Tensor) (other: Tensor) : Tensor =
                 (skeleton * other).sum().add(smooth)
-                / skeleton.sum().add(smooth).clamp_min(Scalar.op_Implicit 1e-8)
+                / skeleton.sum().add(smooth).clamp_min(KeptScalar.Of 1e-8)
 
             let precision =
                 share (SoftSkeleton.ofProbabilities options.Iterations prediction) truth
@@ -67,19 +67,19 @@ module SoftClDice =
             let sensitivity =
                 share (SoftSkeleton.ofProbabilities options.Iterations truth) prediction
 
-            let both = (precision + sensitivity).clamp_min(Scalar.op_Implicit 1e-8)
-            let clDice = 1.0 - (precision * sensitivity * Scalar.op_Implicit 2.0) / both
+            let both = (precision + sensitivity).clamp_min(KeptScalar.Of 1e-8)
+            let clDice = 1.0 - (precision * sensitivity * KeptScalar.Of 2.0) / both
 
             if options.DiceShare = 0.0 then
                 clDice
             else
                 let overlap = (prediction * truth).sum()
                 let sizes = prediction.sum () + truth.sum ()
-                let one = Scalar.op_Implicit 1.0
-                let dice = 1.0 - (overlap * Scalar.op_Implicit 2.0).add one / sizes.add one
+                let one = KeptScalar.Of 1.0
+                let dice = 1.0 - (overlap * KeptScalar.Of 2.0).add one / sizes.add one
 
-                dice * Scalar.op_Implicit options.DiceShare
-                + clDice * Scalar.op_Implicit (1.0 - options.DiceShare))
+                dice * KeptScalar.Of options.DiceShare
+                + clDice * KeptScalar.Of(1.0 - options.DiceShare))
 
     /// Soft clDice of logits (B, C, spatial...) against class ids (softmax) or regions (sigmoid): a scalar in [0, 1],
     /// smaller is better, computed in float32 for half-precision logits. Voxels that do not count (target.Valid) are

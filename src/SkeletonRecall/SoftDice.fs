@@ -62,8 +62,8 @@ module SoftDice =
     /// The mean of ratios, of those alone whose class is present (`wanted` above 0) if asked for; 0 where none is.
     let internal average (presentOnly: bool) (wanted: Tensor) (ratio: Tensor) : Tensor =
         if presentOnly then
-            let present = wanted.gt(Scalar.op_Implicit 0).``to`` ratio.dtype
-            (ratio * present).sum() / present.sum().clamp_min(Scalar.op_Implicit 1)
+            let present = wanted.gt(KeptScalar.Of 0).``to`` ratio.dtype
+            (ratio * present).sum() / present.sum().clamp_min(KeptScalar.Of 1)
         else
             ratio.mean ()
 
@@ -86,7 +86,7 @@ module SoftDice =
             let foreground (channels: Tensor) = Target.channelsFrom first channels
 
             let axes = summedAxes options.BatchDice logits
-            let smooth = Scalar.op_Implicit options.Smooth
+            let smooth = KeptScalar.Of options.Smooth
             let probabilities = Target.probabilities logits target
             let valid = Target.counts probabilities.dtype target
 
@@ -103,16 +103,14 @@ module SoftDice =
                 if options.Plain then
                     let positive = counted predicted
                     let truePositive = (positive * truth).sum axes
-                    let falsePositive = (positive * truth.neg().add(Scalar.op_Implicit 1)).sum axes
-                    let falseNegative = (truth * predicted.neg().add(Scalar.op_Implicit 1)).sum axes
-                    let above = truePositive * Scalar.op_Implicit 2.0
+                    let falsePositive = (positive * truth.neg().add(KeptScalar.Of 1)).sum axes
+                    let falseNegative = (truth * predicted.neg().add(KeptScalar.Of 1)).sum axes
+                    let above = truePositive * KeptScalar.Of 2.0
                     struct (above, above + falsePositive + falseNegative)
                 else
-                    struct ((predicted * truth).sum(axes) * Scalar.op_Implicit 2.0,
-                            (counted predicted).sum axes + wanted)
+                    struct ((predicted * truth).sum(axes) * KeptScalar.Of 2.0, (counted predicted).sum axes + wanted)
 
-            let ratio =
-                above.add (smooth) / below.add(smooth).clamp_min(Scalar.op_Implicit 1e-8)
+            let ratio = above.add (smooth) / below.add(smooth).clamp_min(KeptScalar.Of 1e-8)
 
             let result = (average options.PresentOnly wanted ratio).neg()
             Target.requireFinite logits result

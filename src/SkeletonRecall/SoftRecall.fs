@@ -29,7 +29,7 @@ module SoftRecall =
             let foreground (channels: Tensor) = Target.channelsFrom first channels
 
             let axes = SoftDice.summedAxes options.BatchDice logits
-            let smooth = Scalar.op_Implicit options.Smooth
+            let smooth = KeptScalar.Of options.Smooth
             let probabilities = Target.probabilities logits target
             let channels = foreground (Target.skeletonChannels probabilities target)
 
@@ -40,7 +40,7 @@ module SoftRecall =
 
             let wanted = skeleton.sum axes
             let recalled = (foreground probabilities * skeleton).sum(axes).add smooth
-            let ratio = recalled / wanted.add(smooth).clamp_min(Scalar.op_Implicit 1e-8)
+            let ratio = recalled / wanted.add(smooth).clamp_min(KeptScalar.Of 1e-8)
             (SoftDice.average options.PresentOnly wanted ratio).neg())
 
     /// Soft skeleton recall of logits (B, C, spatial...) against the target's tubed skeleton: a scalar in [-1, 0],

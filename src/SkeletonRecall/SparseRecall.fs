@@ -226,7 +226,7 @@ module internal SparseRecall =
 
             let valid =
                 target.Valid
-                |> Option.map (fun valid -> GivenGradient.narrow (valid.ne (Scalar.op_Implicit 0)))
+                |> Option.map (fun valid -> GivenGradient.narrow (valid.ne (KeptScalar.Of 0)))
 
             let batch, classes = int logits.shape[0], int logits.shape[1]
             let count = int (logits.numel () / int64 batch / int64 classes)

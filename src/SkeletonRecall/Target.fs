@@ -52,11 +52,11 @@ module Target =
 
         let isOneHot =
             Tensors.measured (fun () ->
-                let one = channels.eq (Scalar.op_Implicit 1)
-                let zero = channels.eq (Scalar.op_Implicit 0)
+                let one = channels.eq (KeptScalar.Of 1)
+                let zero = channels.eq (KeptScalar.Of 0)
 
                 one.logical_or(zero).all().item<bool>()
-                && one.sum(1L).eq(Scalar.op_Implicit 1).all().item<bool>())
+                && one.sum(1L).eq(KeptScalar.Of 1).all().item<bool>())
 
         if not isOneHot then
             invalidArg (nameof channels) "Each voxel of one-hot classes has one channel of 1 and others of 0."
@@ -193,11 +193,7 @@ module Target =
                         && greatest.``to``(torch.int64).item<int64>() <= 1L
                     else
                         // NaN is neither.
-                        channels
-                            .eq(Scalar.op_Implicit 0)
-                            .logical_or(channels.eq (Scalar.op_Implicit 1))
-                            .all()
-                            .item<bool>())
+                        channels.eq(KeptScalar.Of 0).logical_or(channels.eq (KeptScalar.Of 1)).all().item<bool>())
 
             if not fits then
                 invalidArg
@@ -290,7 +286,7 @@ module Target =
     /// 1 where a voxel counts and 0 where it does not, (B, 1, spatial...), in the given type; None where all count.
     let counts (scalarType: torch.ScalarType) (target: Target) : Tensor option =
         target.Valid
-        |> Option.map (fun valid -> Tensors.scoped (fun () -> (valid.ne (Scalar.op_Implicit 0)).``to`` scalarType))
+        |> Option.map (fun valid -> Tensors.scoped (fun () -> (valid.ne (KeptScalar.Of 0)).``to`` scalarType))
 
     /// The channels from `first` on of (B, C, spatial...), a view.
     let internal channelsFrom (first: int64) (channels: Tensor) : Tensor =
@@ -303,8 +299,7 @@ module Target =
         | None -> values.mean ()
         | Some valid ->
             values.sum ()
-            / (valid.sum().clamp_min(Scalar.op_Implicit 1.0)
-               * Scalar.op_Implicit (float values.shape[1]))
+            / (valid.sum().clamp_min(KeptScalar.Of 1.0) * KeptScalar.Of(float values.shape[1]))
 
     /// Throws ArgumentException that names the logits when a loss came out as NaN because they hold NaN or infinity.
     /// Costs nothing where the loss is a number.

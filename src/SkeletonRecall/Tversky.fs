@@ -87,23 +87,23 @@ module Tversky =
             let hits = (predicted * truth).sum axes
             let extra = predicted.sum axes - hits
             let missed = truth.sum axes - hits
-            let smooth = Scalar.op_Implicit options.Smooth
+            let smooth = KeptScalar.Of options.Smooth
 
             let wanted =
                 (hits
-                 + extra * Scalar.op_Implicit options.FalsePositives
-                 + missed * Scalar.op_Implicit options.FalseNegatives)
+                 + extra * KeptScalar.Of options.FalsePositives
+                 + missed * KeptScalar.Of options.FalseNegatives)
                     .add(smooth)
-                    .clamp_min(Scalar.op_Implicit 1e-8)
+                    .clamp_min(KeptScalar.Of 1e-8)
 
-            let lost = (hits.add (smooth) / wanted).neg().add(Scalar.op_Implicit 1.0)
+            let lost = (hits.add (smooth) / wanted).neg().add(KeptScalar.Of 1.0)
 
             let result =
                 if options.Gamma = 1.0 then
                     lost.mean ()
                 else
                     // The slope of a root has no bound at 0.
-                    lost.clamp_min(Scalar.op_Implicit 1e-7).pow(Scalar.op_Implicit (1.0 / options.Gamma)).mean()
+                    lost.clamp_min(KeptScalar.Of 1e-7).pow(KeptScalar.Of(1.0 / options.Gamma)).mean()
 
             Target.requireFinite logits result
             result)

@@ -40,7 +40,7 @@ let private start (folder: string) : Process =
 let private killOnce (rng: Rng) (folder: string) : unit =
     use child = start folder
 
-    for _ in 0 .. rng.NextInt 24 do
+    for _ in 0 .. rng.NextInt 16 do
         child.StandardOutput.ReadLine() |> ignore
 
     Thread.Sleep(rng.NextInt 12)
