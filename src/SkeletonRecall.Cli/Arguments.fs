@@ -176,6 +176,7 @@ type Arguments =
     | [<CliPrefix(CliPrefix.None)>] Predict of ParseResults<PredictArguments>
     | [<CliPrefix(CliPrefix.None)>] Evaluate of ParseResults<EvaluateArguments>
     | [<CliPrefix(CliPrefix.None)>] Skeletonize of ParseResults<SkeletonizeArguments>
+    | [<CliPrefix(CliPrefix.None)>] Verify of ParseResults<VerifyArguments>
     | Version
 
     interface IArgParserTemplate with
@@ -186,6 +187,7 @@ type Arguments =
             | Predict _ -> "predict label maps: predict -i IMAGES -o LABELS -m CHECKPOINT."
             | Evaluate _ -> "score label maps against true ones: evaluate TRUTH PREDICTION."
             | Skeletonize _ -> "tubed skeleton of a label map: skeletonize INPUT OUTPUT."
+            | Verify _ -> "look for what is wrong with a data set: verify DATASET."
             | Version -> "print the version."
 
 /// What came of reading a command line.

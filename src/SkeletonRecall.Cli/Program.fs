@@ -14,6 +14,7 @@ let private dispatch (terminal: Terminal) (command: Arguments) : int =
     | Predict arguments -> Predict.run terminal arguments
     | Evaluate arguments -> Evaluate.run terminal arguments
     | Skeletonize arguments -> Skeletonize.run terminal arguments
+    | Verify arguments -> Verify.run terminal arguments
     | Version ->
         let version =
             Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()

@@ -52,7 +52,8 @@ module internal CaseFolder =
         | Some id -> Ok id
         | None -> Error(Mismatch(path, $"the case name '%s{name}'", "one that every system takes as a file name"))
 
-    let private imageCase
+    /// The channel files of a case, in order, or the channel that is missing between them.
+    let imageCase
         (folder: string)
         (ending: string)
         (name: string, channels: int list)
@@ -69,21 +70,22 @@ module internal CaseFolder =
             caseId (path 0) name
             |> Result.map (fun id -> id, List.map path (List.sort channels))
 
-    // Windows and macOS take names that differ in capitals alone for one.
+    /// Names that Windows and macOS take for one, since they differ in capitals alone.
+    let clashes (folder: string) (names: string list) : Problem list =
+        names
+        |> List.groupBy (fun name -> name.ToUpperInvariant())
+        |> List.filter (fun (_, same) -> same.Length > 1)
+        |> List.map (fun (_, same) ->
+            let names = String.concat " and " same
+            Mismatch(folder, $"the cases %s{names}", "names that differ in more than capitals: rename one"))
+
     let private distinctNames
         (folder: string)
         (cases: (CaseId * string list) list)
         : Result<(CaseId * string list) list, Problem> =
-        let clash =
-            cases
-            |> List.groupBy (fun (case, _) -> (CaseId.value case).ToUpperInvariant())
-            |> List.tryFind (fun (_, same) -> same.Length > 1)
-
-        match clash with
-        | None -> Ok cases
-        | Some(_, same) ->
-            let names = same |> List.map (fst >> CaseId.value) |> String.concat " and "
-            Error(Mismatch(folder, $"the cases %s{names}", "names that differ in more than capitals: rename one"))
+        match clashes folder (cases |> List.map (fst >> CaseId.value)) with
+        | [] -> Ok cases
+        | problem :: _ -> Error problem
 
     /// The channel files of one case, in order; none where there is no file of it.
     let channelFiles (folder: string) (ending: string) (case: CaseId) : Result<string list, Problem> =
@@ -126,39 +128,45 @@ module internal CaseFolder =
             Labels = path files.Labels
         }
 
+    /// What a folder of images holds: files with the ending that have no channel number, and the names of cases with their
+    /// channels, sorted. Files with another ending are left alone.
+    let survey (folder: string) (ending: string) : Result<string list * (string * int list) list, Problem> =
+        fileNames folder "a folder of images is wanted"
+        |> Result.map (fun all ->
+            let numbered, others =
+                all
+                |> List.filter (fun name -> name.EndsWith(ending, StringComparison.Ordinal))
+                |> List.partition (fun name -> (channelFile ending name).IsSome)
+
+            others,
+            numbered
+            |> List.choose (channelFile ending)
+            |> List.groupBy fst
+            |> List.map (fun (name, files) -> name, List.sort (List.map snd files))
+            |> List.sortWith (fun (left, _) (right, _) -> String.CompareOrdinal(left, right)))
+
+    /// A file with the ending of the images and without a channel number.
+    let unnumbered (folder: string) (ending: string) (name: string) : Problem =
+        let stem = name.Substring(0, name.Length - ending.Length)
+
+        Mismatch(Path.Combine(folder, name), "no channel number in the name", $"one, as in %s{stem}_0000%s{ending}")
+
+    /// A folder without images.
+    let noImages (folder: string) (ending: string) : Problem =
+        Missing(Path.Combine(folder, "*_0000" + ending), "images are wanted")
+
     /// The cases in a folder of images, sorted by name, with their channel files in order. Files with another ending are
     /// left alone; one with the ending and without a channel number is a problem, and so is a folder without images.
     let listImages (folder: string) (ending: string) : Result<(CaseId * string list) list, Problem> =
         Problem.attempt {
-            let! all = fileNames folder "a folder of images is wanted"
+            let! others, cases = survey folder ending
 
-            let found =
-                all |> List.filter (fun name -> name.EndsWith(ending, StringComparison.Ordinal))
-
-            match found |> List.tryFind (fun name -> (channelFile ending name).IsNone) with
-            | Some name ->
-                let stem = name.Substring(0, name.Length - ending.Length)
-
+            match others, cases with
+            | name :: _, _ -> return! Error(unnumbered folder ending name)
+            | [], [] -> return! Error(noImages folder ending)
+            | [], cases ->
                 return!
-                    Error(
-                        Mismatch(
-                            Path.Combine(folder, name),
-                            "no channel number in the name",
-                            $"one, as in %s{stem}_0000%s{ending}"
-                        )
-                    )
-            | None when found.IsEmpty ->
-                return! Error(Missing(Path.Combine(folder, "*_0000" + ending), "images are wanted"))
-            | None ->
-                return!
-                    found
-                    |> List.choose (channelFile ending)
-                    |> List.groupBy fst
-                    |> List.map (fun (name, files) -> imageCase folder ending (name, List.map snd files))
-                    |> Problem.collect
-                    |> Result.map (
-                        List.sortWith (fun (left, _) (right, _) ->
-                            String.CompareOrdinal(CaseId.value left, CaseId.value right))
-                    )
+                    cases
+                    |> Problem.traverse (imageCase folder ending)
                     |> Result.bind (distinctNames folder)
         }

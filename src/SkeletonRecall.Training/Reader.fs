@@ -70,7 +70,8 @@ module Reader =
             List.init raster.Channels (fun channel ->
                 Array.init count (fun i -> float32 (int raster.Samples[i * raster.Channels + channel] * factor)))
 
-    let private size (extent: Extent) : string =
+    /// An extent for a message.
+    let internal size (extent: Extent) : string =
         if extent.Rank = 2 then
             $"%d{extent.Width} x %d{extent.Height} pixels"
         else
@@ -85,8 +86,8 @@ module Reader =
                 Ok(Image.create data.Length (Extent.plane raster.Height raster.Width) (Array.concat data))
             | Content.Voxels file -> ImageFile.toImage file |> unreadable path)
 
-    // nnU-Net compares with numpy's allclose.
-    let private close (left: Spacing) (right: Spacing) : bool =
+    /// Whether two spacings agree as nnU-Net compares them, with numpy's allclose.
+    let internal close (left: Spacing) (right: Spacing) : bool =
         List.forall2
             (fun (one: float) (other: float) -> abs (one - other) <= 1e-8 + 1e-5 * abs other)
             left.Values

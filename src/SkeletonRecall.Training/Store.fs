@@ -73,6 +73,13 @@ module Store =
                 else
                     Error(Missing(folder, "the data set's folder is wanted, with imagesTr, labelsTr and dataset.json"))
 
+    /// The folder of a data set: one that is named by its path, or else as `datasetFolder` finds it.
+    let rawFolder (roots: Roots) (pathNameOrId: string) : Result<string, Problem> =
+        if File.Exists(Path.Combine(pathNameOrId, datasetFile)) then
+            Ok pathNameOrId
+        else
+            datasetFolder roots pathNameOrId
+
     /// The text of a file.
     let readText (path: string) (wanted: string) : Result<string, Problem> =
         Files.read path wanted
@@ -112,7 +119,7 @@ module Store =
     let listImages (folder: string) (ending: string) : Result<(CaseId * string list) list, Problem> =
         CaseFolder.listImages folder ending
 
-    let private imagesFolder (folder: string) : string = Path.Combine(folder, "imagesTr")
+    let internal imagesFolder (folder: string) : string = Path.Combine(folder, "imagesTr")
 
     /// The file of a case in a folder of label maps or predictions.
     let labelFile (folder: string) (ending: string) (case: CaseId) : string =
@@ -266,13 +273,14 @@ module Store =
             let paths = files.Images
 
             if labels.Extent <> image.Extent then
-                let size (extent: Extent) =
-                    if extent.Rank = 2 then
-                        $"%d{extent.Width} x %d{extent.Height} pixels"
-                    else
-                        $"%d{extent.Width} x %d{extent.Height} x %d{extent.Depth} voxels"
-
-                return! Error(Mismatch(path, size labels.Extent, $"%s{size image.Extent}, as %s{List.head paths} has"))
+                return!
+                    Error(
+                        Mismatch(
+                            path,
+                            Reader.size labels.Extent,
+                            $"%s{Reader.size image.Extent}, as %s{List.head paths} has"
+                        )
+                    )
             else
                 return Case.create case image (Some labels), note
         }
