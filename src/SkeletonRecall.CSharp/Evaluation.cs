@@ -10,8 +10,12 @@ public sealed record Scores
     {
         Core = core;
         Overlap = Overlap.From(core.Overlap);
-        Truth = Betti.From(core.Truth);
-        Prediction = Betti.From(core.Prediction);
+        Truth = new(Count(Core.Measure.B0True), Count(Core.Measure.B1True), Count(Core.Measure.B2True));
+        Prediction = new(
+            Count(Core.Measure.B0Predicted),
+            Count(Core.Measure.B1Predicted),
+            Count(Core.Measure.B2Predicted)
+        );
     }
 
     internal Pipeline.Scores Core { get; }

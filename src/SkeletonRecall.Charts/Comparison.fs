@@ -5,6 +5,7 @@ open System.IO
 open System.Text
 open System.Text.Encodings.Web
 open System.Text.Json
+open SkeletonRecall
 open SkeletonRecall.Training
 
 /// One measure of each run, and what sets each later run apart from the first.
@@ -21,6 +22,8 @@ type MeasureRow =
         Means: (string * float) list
         /// Run minus baseline, paired by case, of each run after the first.
         Differences: (string * Interval) list
+        /// Wilcoxon's signed-rank test of the same pairs.
+        Tests: (string * PairedTest) list
     }
 
 /// Runs measured on the same cases. The first is the baseline.
@@ -48,21 +51,30 @@ type Verdict =
 [<RequireQualifiedAccess>]
 module Comparison =
 
-    /// What the tables show, in this order: name, whether higher is better, decimals, value.
-    let measures: (string * bool * int * (Scores -> float)) list =
-        [
-            "Dice", true, 3, _.Dice
-            "precision", true, 3, _.Precision
-            "clDice", true, 3, _.ClDice
-            "b0 error", false, 2, (fun scores -> float scores.B0Error)
-            "b1 error", false, 2, (fun scores -> float scores.B1Error)
-        ]
+    /// Decimals that a reader needs of a measure.
+    let digits (measure: Measure) : int =
+        match Measure.unit measure with
+        | "" -> 3
+        | "voxels" -> 0
+        | _ -> 2
+
+    /// What the tables show of these scores, in the order of `Measure.all`: name, whether higher is better, decimals,
+    /// value. Counts that are neither good nor bad are left out, voxels too, and cavities where there are none.
+    let measures (scores: Scores list) : (string * bool * int * (Scores -> float)) list =
+        let tells (measure: Measure) =
+            Measure.better measure <> Better.Neither
+            && Measure.unit measure <> "voxels"
+            && (measure <> Measure.B2Error
+                || scores
+                   |> List.exists (fun (score: Scores) -> score.Value Measure.B2Error <> 0.0))
+
+        Evaluation.measuresOf scores
+        |> List.filter tells
+        |> List.map (fun measure ->
+            Measure.print measure, Measure.better measure = Better.Higher, digits measure, _.Value(measure))
 
     /// One value per case: the mean over its classes, NaN left out; cases in their first order.
-    let perCase (value: Scores -> float) (scores: Scores list) : (string * float) list =
-        scores
-        |> List.groupBy _.Case
-        |> List.map (fun (case, classes) -> case, Evaluation.mean value classes)
+    let perCase (value: Scores -> float) (scores: Scores list) : (string * float) list = Evaluation.perCase value scores
 
     /// Scores of each run, the baseline first, to means over cases and paired differences. Only cases that both runs of a
     /// pair have a value for count in a difference.
@@ -70,15 +82,17 @@ module Comparison =
         let row (name: string, higherIsBetter: bool, digits: int, value: Scores -> float) : MeasureRow =
             let perRun = runs |> List.map (fun (run, scores) -> run, perCase value scores)
 
-            let difference (baseline: (string * float) list) (run: string, values: (string * float) list) =
+            let pairs (baseline: (string * float) list) (values: (string * float) list) =
                 let byCase = Map.ofList values
 
-                let pairs =
-                    baseline
-                    |> List.choose (fun (case, first) ->
-                        Map.tryFind case byCase |> Option.map (fun second -> first, second))
+                baseline
+                |> List.choose (fun (case, first) ->
+                    Map.tryFind case byCase |> Option.map (fun second -> first, second))
 
-                run, Statistics.paired (Seed.ofInt seed) pairs
+            let againstFirst (compare: (float * float) list -> 'T) : (string * 'T) list =
+                match perRun with
+                | (_, baseline) :: others -> others |> List.map (fun (run, values) -> run, compare (pairs baseline values))
+                | [] -> []
 
             {
                 Measure = name
@@ -88,17 +102,15 @@ module Comparison =
                 Means =
                     perRun
                     |> List.map (fun (run, values) -> run, Statistics.mean (List.map snd values))
-                Differences =
-                    match perRun with
-                    | (_, baseline) :: others -> List.map (difference baseline) others
-                    | [] -> []
+                Differences = againstFirst (Statistics.paired (Seed.ofInt seed))
+                Tests = againstFirst SignedRank.test
             }
 
         {
             Runs = List.map fst runs
             Seed = seed
             Cases = runs |> List.collect snd |> List.map _.Case |> List.distinct |> List.length
-            Rows = List.map row measures
+            Rows = runs |> List.collect snd |> measures |> List.map row
         }
 
     /// What the interval of a difference says.
@@ -117,7 +129,7 @@ module Comparison =
             json.WriteNull name
 
     /// The comparison as JSON: seed, cases, and per measure the mean of each run and each difference with the ends of its
-    /// 95 % interval and the number of cases behind it. Values that are not finite are null.
+    /// 95 % interval, the number of cases behind it and the p of Wilcoxon's signed-rank test. Values that are not finite are null.
     let json (comparison: Comparison) : string =
         use buffer = new MemoryStream()
 
@@ -153,6 +165,13 @@ module Comparison =
                     number json "low" difference.Low
                     number json "high" difference.High
                     json.WriteNumber("n", difference.Count)
+
+                    match List.tryFind (fun (name, _) -> name = run) row.Tests with
+                    | Some(_, test) ->
+                        number json "p" test.P
+                        json.WriteBoolean("p_is_exact", test.IsExact)
+                    | None -> ()
+
                     json.WriteEndObject()
 
                 json.WriteEndObject()

@@ -69,7 +69,7 @@ module Report =
         let words =
             match comparison.Runs with
             | baseline :: _ :: _ ->
-                $"Means over %d{comparison.Cases} held-out cases. A difference is a run minus %s{baseline}, with the 95 %% interval of a bootstrap paired by case (%d{Statistics.resamples} resamples, seed %d{comparison.Seed}); better or worse is said only where the interval leaves out 0. n counts the pairs in which both runs have a value."
+                $"Means over %d{comparison.Cases} held-out cases. A difference is a run minus %s{baseline}, with the 95 %% interval of a bootstrap paired by case (%d{Statistics.resamples} resamples, seed %d{comparison.Seed}); better or worse is said only where the interval leaves out 0. n counts the pairs in which both runs have a value; p is that of Wilcoxon's signed-rank test of the same pairs, two-sided."
             | _ -> $"Means over %d{comparison.Cases} held-out cases."
 
         section
@@ -196,7 +196,7 @@ module Report =
                 p
                     [ _class "note" ]
                     [
-                        str "The lowest clDice first; a click on a header sorts. b0 counts components, b1 holes."
+                        str "The lowest clDice first; a click on a header sorts. B0 counts components, B1 holes of a plane or tunnels of a volume, B2 cavities."
                     ]
                 Tables.cases link names order input.Scores
             ]

@@ -2,6 +2,7 @@ namespace SkeletonRecall.Charts
 
 open System
 open Giraffe.ViewEngine
+open SkeletonRecall
 open SkeletonRecall.Training
 
 /// The tables of the report.
@@ -26,6 +27,15 @@ module internal Tables =
             | Unclear -> "unclear", "not clear"
 
         span [ _class $"verdict %s{style}" ] [ str words ]
+
+    let private probability (row: MeasureRow) (run: string) : string =
+        match List.tryFind (fun (name, _) -> name = run) row.Tests with
+        | Some(_, test) when Double.IsFinite test.P ->
+            if test.P < 0.001 then
+                ", p < 0.001"
+            else
+                $", p = %s{Numeral.fixedPoint 3 test.P}"
+        | _ -> ""
 
     // The interval on a line around 0; `reach` is the value at either end.
     let private forest (colour: XmlAttribute) (reach: float) (interval: Interval) : XmlNode =
@@ -68,7 +78,7 @@ module internal Tables =
             ]
         else
             let range =
-                $"%s{signed interval.Low} to %s{signed interval.High}, n = %s{Numeral.count interval.Count}"
+                $"%s{signed interval.Low} to %s{signed interval.High}, n = %s{Numeral.count interval.Count}%s{probability row run}"
 
             [
                 td
@@ -157,20 +167,37 @@ module internal Tables =
                     ]
             ]
 
-    let private caseColumns: (string * int * string * (Scores -> float)) list =
-        [
-            // Label, decimals, the order that a first click wants (worst first), value.
-            "Dice", 3, "ascending", _.Dice
-            "precision", 3, "ascending", _.Precision
-            "recall", 3, "ascending", _.Recall
-            "clDice", 3, "ascending", _.ClDice
-            "b0 found", 0, "descending", (fun scores -> float scores.Prediction.B0)
-            "b0 true", 0, "descending", (fun scores -> float scores.Truth.B0)
-            "b0 error", 0, "descending", (fun scores -> float scores.B0Error)
-            "b1 found", 0, "descending", (fun scores -> float scores.Prediction.B1)
-            "b1 true", 0, "descending", (fun scores -> float scores.Truth.B1)
-            "b1 error", 0, "descending", (fun scores -> float scores.B1Error)
-        ]
+    // Label, decimals, the order that a first click wants (worst first), value.
+    let private caseColumns (scores: Scores list) : (string * int * string * (Scores -> float)) list =
+        let shown = Comparison.measures scores |> List.map (fun (name, _, _, _) -> name)
+
+        let counts =
+            [
+                Measure.B0Error, [ Measure.B0Predicted; Measure.B0True ]
+                Measure.B1Error, [ Measure.B1Predicted; Measure.B1True ]
+                Measure.B2Error, [ Measure.B2Predicted; Measure.B2True ]
+            ]
+            |> List.filter (fun (error, _) -> List.contains (Measure.print error) shown)
+            |> List.collect snd
+
+        Evaluation.measuresOf scores
+        |> List.filter (fun measure ->
+            List.contains (Measure.print measure) shown || List.contains measure counts)
+        |> List.map (fun measure ->
+            let whole =
+                Measure.unit measure = "count"
+                && scores
+                   |> List.forall (fun score ->
+                       let value = score.Value measure
+                       Double.IsNaN value || value = Math.Round value)
+
+            let first =
+                if Measure.better measure = Better.Higher then
+                    "ascending"
+                else
+                    "descending"
+
+            Measure.print measure, (if whole then 0 else Comparison.digits measure), first, _.Value(measure))
 
     /// One row per case, run and class, in the order of `cases`; headers sort. `link` gives the address of a case's
     /// picture on the page.
@@ -181,6 +208,8 @@ module internal Tables =
         (runs: (string * Scores list) list)
         : XmlNode =
         let rank = cases |> List.mapi (fun index case -> case, index) |> Map.ofList
+
+        let columns = runs |> List.collect snd |> caseColumns
 
         let manyClasses =
             runs |> List.collect snd |> List.exists (fun scores -> scores.Label <> 1)
@@ -205,7 +234,7 @@ module internal Tables =
                     if manyClasses then
                         number 0 (float scores.Label)
                     yield!
-                        caseColumns
+                        columns
                         |> List.map (fun (_, digits, _, value) -> number digits (value scores))
                 ]
 
@@ -231,7 +260,7 @@ module internal Tables =
                                         if manyClasses then
                                             sortable "ascending" "" "class"
                                         yield!
-                                            caseColumns
+                                            columns
                                             |> List.map (fun (label, _, first, _) -> sortable first "" label)
                                     ]
                             ]
@@ -268,7 +297,9 @@ module internal Tables =
                                     (td [] []
                                      :: List.map (fun (run, _) -> th [ _scope "col" ] [ runName names run ]) values)
                             ]
-                        Comparison.measures
+                        scores
+                        |> List.collect snd
+                        |> Comparison.measures
                         |> List.map (fun (name, _, digits, value) ->
                             tr
                                 []

@@ -125,18 +125,56 @@ type EvaluateArguments =
     | [<MainCommand; ExactlyOnce>] Folders of TRUTH: string * PREDICTION: string
     | [<AltCommandLine("-djfile")>] Dataset_Json of file: string
     | [<AltCommandLine("-o")>] Output of file: string
+    | Table of file: string
+    | Measures of names: string
+    | Profile of name: string
     | Connectivity of pair: string
     | [<AltCommandLine("--chill")>] Allow_Missing
+    | [<AltCommandLine("-np")>] Processes of count: int
     | Seed of number: int
 
     interface IArgParserTemplate with
         member this.Usage =
             match this with
-            | Folders _ -> "folder of true label maps and folder of predicted ones, matched by file name."
-            | Dataset_Json _ -> "dataset.json that names the labels (default: beside or above the truth folder)."
+            | Folders _ ->
+                "folder of true label maps and folder of predicted ones, matched by case. Exit codes: 0, all cases were scored; 1, nothing could be; 2, a wrong command line; 3, some cases failed, which are named, and the others were scored."
+            | Dataset_Json _ -> "dataset.json that names the labels (default: beside or above either folder)."
             | Output _ -> "summary file (default: PREDICTION/summary.json)."
-            | Connectivity _ -> "foreground and background connectivity of Betti numbers: 8/4 or 4/8 (default: 8/4)."
-            | Allow_Missing -> "score the cases that have a prediction; without it a missing one is an error."
+            | Table _ -> "scores of each case as CSV (default: scores.csv beside the summary)."
+            | Measures _ ->
+                "measures, separated by commas, or all (default: Dice, IoU, precision, recall, clDice and Betti numbers with their errors)."
+            | Profile _ ->
+                "whose conventions count: paper, topcow, toothfairy or metrics-reloaded (default: paper, which is nnU-Net's where nnU-Net has the measure)."
+            | Connectivity _ ->
+                "foreground and background connectivity of Betti numbers: 8/4 or 4/8 in planes, 26/6 or 6/26 in volumes (default: the profile's)."
+            | Allow_Missing -> "leave cases without a counterpart out; without it each is an error."
+            | Processes _ -> "cases scored at once (default: all cores)."
+            | Seed _ -> "seed of the bootstrap (default: 0)."
+
+/// `compare TRUTH FIRST SECOND`.
+type CompareArguments =
+    | [<MainCommand; ExactlyOnce>] Folders of TRUTH: string * FIRST: string * SECOND: string
+    | [<AltCommandLine("-djfile")>] Dataset_Json of file: string
+    | [<AltCommandLine("-o")>] Output of file: string
+    | Measures of names: string
+    | Profile of name: string
+    | Connectivity of pair: string
+    | [<AltCommandLine("--chill")>] Allow_Missing
+    | [<AltCommandLine("-np")>] Processes of count: int
+    | Seed of number: int
+
+    interface IArgParserTemplate with
+        member this.Usage =
+            match this with
+            | Folders _ ->
+                "folder of true label maps and two folders of predicted ones; the difference is the second minus the first, over the cases of both. Exit codes as of evaluate."
+            | Dataset_Json _ -> "dataset.json that names the labels (default: beside or above one of the folders)."
+            | Output _ -> "file for the comparison as JSON (default: none)."
+            | Measures _ -> "measures, separated by commas, or all (default: as of evaluate)."
+            | Profile _ -> "whose conventions count: paper, topcow, toothfairy or metrics-reloaded (default: paper)."
+            | Connectivity _ -> "foreground and background connectivity of Betti numbers (default: the profile's)."
+            | Allow_Missing -> "leave cases without a counterpart out; without it each is an error."
+            | Processes _ -> "cases scored at once (default: all cores)."
             | Seed _ -> "seed of the bootstrap (default: 0)."
 
 /// `skeletonize INPUT OUTPUT`.
@@ -175,6 +213,7 @@ type Arguments =
     | [<CliPrefix(CliPrefix.None)>] Train of ParseResults<TrainArguments>
     | [<CliPrefix(CliPrefix.None)>] Predict of ParseResults<PredictArguments>
     | [<CliPrefix(CliPrefix.None)>] Evaluate of ParseResults<EvaluateArguments>
+    | [<CliPrefix(CliPrefix.None)>] Compare of ParseResults<CompareArguments>
     | [<CliPrefix(CliPrefix.None)>] Skeletonize of ParseResults<SkeletonizeArguments>
     | [<CliPrefix(CliPrefix.None)>] Verify of ParseResults<VerifyArguments>
     | Version
@@ -186,6 +225,7 @@ type Arguments =
             | Train _ -> "train a network: train DATASET CONFIGURATION FOLD."
             | Predict _ -> "predict label maps: predict -i IMAGES -o LABELS -m CHECKPOINT."
             | Evaluate _ -> "score label maps against true ones: evaluate TRUTH PREDICTION."
+            | Compare _ -> "compare two folders of label maps: compare TRUTH FIRST SECOND."
             | Skeletonize _ -> "tubed skeleton of a label map: skeletonize INPUT OUTPUT."
             | Verify _ -> "look for what is wrong with a data set: verify DATASET."
             | Version -> "print the version."

@@ -137,7 +137,7 @@ module Demo =
                         let! image = Store.readImage dataset images[case]
 
                         let scores =
-                            Evaluation.score (ConnectivityPair.standard 2) dataset case found wanted
+                            Evaluation.score Evaluation.standard dataset case found wanted
 
                         let overlay =
                             {
@@ -158,7 +158,7 @@ module Demo =
                 |> List.map (fun (case, truth, prediction) -> case, (prediction, truth))
                 |> Map.ofList
 
-            do! Store.writeText (LabelFolder.summary output) (Evaluation.summaryJson (fun case -> files[case]) scores)
+            do! Store.writeText (LabelFolder.summary output) (Summary.json (fun case -> files[case]) scores)
             return name, scores, List.map snd cases
         }
 

@@ -12,8 +12,10 @@ type EvaluateOptions =
         Prediction: string
         DatasetJson: string option
         Summary: string
-        Pair: ConnectivityPair
+        Table: string
+        Evaluation: EvaluationOptions
         AllowMissing: bool
+        Parallel: int
         Seed: int
     }
 
@@ -21,43 +23,107 @@ type EvaluateOptions =
 [<RequireQualifiedAccess>]
 module Evaluate =
 
+    /// Some cases failed and the others were scored.
+    let someFailed: int = 3
+
+    /// Names of measures, separated by commas, or `all`.
+    let measures (flag: string) (text: string) : Result<Measure list, Problem> =
+        if text.Trim().ToLowerInvariant() = "all" then
+            Ok Measure.all
+        else
+            text.Split(',', System.StringSplitOptions.RemoveEmptyEntries ||| System.StringSplitOptions.TrimEntries)
+            |> Array.toList
+            |> Problem.traverse (fun name ->
+                Measure.parse name
+                |> Result.mapError (fun _ ->
+                    let known = Measure.all |> List.map Measure.print |> String.concat ", "
+                    Mismatch(flag, $"'%s{name}'", $"names of measures, separated by commas: %s{known}")))
+            |> Result.bind (fun found ->
+                if found.IsEmpty then
+                    Error(Mismatch(flag, "no name", "at least one measure"))
+                else
+                    Ok found)
+
+    /// Measures and convention of the three flags.
+    let evaluation
+        (names: string option)
+        (profile: string option)
+        (connectivity: string option)
+        : Result<EvaluationOptions, Problem> =
+        Problem.attempt {
+            let! profile =
+                match profile with
+                | None -> Ok Profile.paper
+                | Some text ->
+                    let known = Profile.all |> List.map _.Name |> String.concat ", "
+
+                    Profile.parse text
+                    |> Result.mapError (fun _ -> Mismatch("--profile", $"'%s{text}'", $"one of %s{known}"))
+
+            let! profile =
+                match connectivity with
+                | None -> Ok profile
+                | Some text ->
+                    ConnectivityPair.parse text
+                    |> Result.map (fun pair -> Profile.withPair pair profile)
+                    |> Result.mapError (fun _ -> Mismatch("--connectivity", $"'%s{text}'", "8/4, 4/8, 26/6 or 6/26"))
+
+            let! measures =
+                match names with
+                | None -> Ok Evaluation.standard.Measures
+                | Some text -> measures "--measures" text
+
+            return
+                {
+                    Profile = profile
+                    Measures = measures
+                }
+        }
+
     /// The options of a command line, or what is wrong with it.
     let options (arguments: ParseResults<EvaluateArguments>) : Result<EvaluateOptions, Problem> =
         let truth, prediction = arguments.GetResult EvaluateArguments.Folders
 
-        let pair =
-            match arguments.TryGetResult EvaluateArguments.Connectivity with
-            | None -> Ok(ConnectivityPair.standard 2)
-            | Some text ->
-                ConnectivityPair.parse text
-                |> Result.mapError (fun _ -> Mismatch("--connectivity", $"'%s{text}'", "8/4 or 4/8"))
+        let summary =
+            arguments.GetResult(EvaluateArguments.Output, LabelFolder.summary prediction)
 
-        pair
-        |> Result.map (fun pair ->
+        evaluation
+            (arguments.TryGetResult EvaluateArguments.Measures)
+            (arguments.TryGetResult EvaluateArguments.Profile)
+            (arguments.TryGetResult EvaluateArguments.Connectivity)
+        |> Result.map (fun evaluation ->
             {
                 Truth = truth
                 Prediction = prediction
                 DatasetJson = arguments.TryGetResult EvaluateArguments.Dataset_Json
-                Summary = arguments.GetResult(EvaluateArguments.Output, LabelFolder.summary prediction)
-                Pair = pair
+                Summary = summary
+                Table = arguments.GetResult(EvaluateArguments.Table, LabelFolder.table summary)
+                Evaluation = evaluation
                 AllowMissing = arguments.Contains EvaluateArguments.Allow_Missing
+                Parallel = arguments.GetResult(EvaluateArguments.Processes, 0)
                 Seed = arguments.GetResult(EvaluateArguments.Seed, 0)
             })
 
-    let private scoreCase
-        (options: EvaluateOptions)
-        (dataset: Dataset)
-        (case: string, truth: string, prediction: string)
-        : Result<Scores list, Problem> =
-        Problem.attempt {
-            let! wanted, _ = Reader.labels dataset truth
-            let! found, _ = Reader.labels dataset prediction
+    /// Scores one folder under a bar; problems of single cases go to the error stream, one line each.
+    let internal scored (terminal: Terminal) (request: EvaluateRequest) (title: string) =
+        Terminal.progress terminal title (FolderEvaluation.run request terminal.Stop)
+        |> Result.map (fun cases ->
+            for problem in FolderEvaluation.problems cases do
+                Terminal.fail terminal (Problem.message problem) |> ignore
 
-            if found.Extent <> wanted.Extent then
-                return! Error(Mismatch(prediction, $"%O{found.Extent}", $"%O{wanted.Extent}, the size of %s{truth}"))
-            else
-                return Evaluation.score options.Pair dataset case found wanted
-        }
+            cases)
+
+    /// Class, its name and the connectivity, above a table of its scores.
+    let internal heading (dataset: Dataset) (profile: Profile) (label: int) : string =
+        let name = dataset.Labels |> List.find (fun (_, id) -> id = label) |> fst
+
+        $"class %d{label} (%s{name}), profile %s{profile.Name}, connectivity %s{ConnectivityPair.print profile.Plane} in planes and %s{ConnectivityPair.print profile.Space} in volumes"
+
+    /// The exit code of scored cases.
+    let internal exitCode (cases: CaseScores list) : int =
+        if (FolderEvaluation.problems cases).IsEmpty then 0
+        elif (FolderEvaluation.scores cases).IsEmpty then 1
+        else someFailed
 
     /// Runs the command; the exit code. Cases with a problem are named and left out; the others are scored all the same.
     let run (terminal: Terminal) (arguments: ParseResults<EvaluateArguments>) : int =
@@ -68,58 +134,44 @@ module Evaluate =
                 let! dataset =
                     LabelFolder.dataset options.DatasetJson [ options.Prediction; options.Truth ]
 
-                let! pairs, missing = LabelFolder.pair options.Truth options.Prediction
-
-                if not missing.IsEmpty && not options.AllowMissing then
-                    Terminal.fail
+                let! cases =
+                    scored
                         terminal
-                        $"%d{missing.Length} label maps without prediction, the first is %s{missing.Head}"
-                    |> ignore
+                        {
+                            Truth = options.Truth
+                            Prediction = options.Prediction
+                            Dataset = dataset
+                            Evaluation = options.Evaluation
+                            AllowMissing = options.AllowMissing
+                            Parallel = options.Parallel
+                        }
+                        "scoring"
 
-                let results =
-                    Terminal.progress terminal "scoring" (fun report ->
-                        pairs
-                        |> List.mapi (fun number pair ->
-                            terminal.Stop.ThrowIfCancellationRequested()
-                            let case, _, _ = pair
-                            report (float number / float pairs.Length) case
-                            scoreCase options dataset pair))
+                let scores = FolderEvaluation.scores cases
 
-                let scores = results |> List.collect (Result.defaultValue [])
+                if scores.IsEmpty then
+                    return 1
+                else
+                    do! Store.writeText options.Summary (Summary.json (FolderEvaluation.files cases) scores)
+                    do! Store.writeText options.Table (Summary.table scores)
 
-                let problems =
-                    results
-                    |> List.choose (fun result ->
-                        match result with
-                        | Error problem -> Some problem
-                        | Ok _ -> None)
+                    for label in scores |> List.map _.Label |> List.distinct |> List.sort do
+                        Terminal.line terminal ""
+                        Terminal.line terminal (heading dataset options.Evaluation.Profile label)
 
-                for problem in problems do
-                    Terminal.fail terminal (Problem.message problem) |> ignore
+                        scores
+                        |> List.filter (fun score -> score.Label = label)
+                        |> ScoreTable.single terminal options.Seed
 
-                let files =
-                    pairs
-                    |> List.map (fun (case, truth, prediction) -> case, (prediction, truth))
-                    |> Map.ofList
-
-                do! Store.writeText options.Summary (Evaluation.summaryJson (fun case -> files[case]) scores)
-
-                for label in scores |> List.map _.Label |> List.distinct |> List.sort do
-                    let name = dataset.Labels |> List.find (fun (_, id) -> id = label) |> fst
                     Terminal.line terminal ""
 
                     Terminal.line
                         terminal
-                        $"class %d{label} (%s{name}), Betti numbers with connectivity %s{ConnectivityPair.print options.Pair}"
+                        $"written to %s{Path.GetFullPath options.Summary} and %s{Path.GetFullPath options.Table}"
 
-                    ScoreTable.single terminal options.Seed (scores |> List.filter (fun score -> score.Label = label))
-
-                Terminal.line terminal ""
-                Terminal.line terminal $"written to %s{Path.GetFullPath options.Summary}"
-                return problems.IsEmpty && (missing.IsEmpty || options.AllowMissing)
+                    return exitCode cases
             }
 
         match outcome with
-        | Ok true -> 0
-        | Ok false -> 1
+        | Ok code -> code
         | Error problem -> Terminal.fail terminal (Problem.message problem)

@@ -13,6 +13,7 @@ let private dispatch (terminal: Terminal) (command: Arguments) : int =
     | Train arguments -> Train.run terminal arguments
     | Predict arguments -> Predict.run terminal arguments
     | Evaluate arguments -> Evaluate.run terminal arguments
+    | Compare arguments -> Compare.run terminal arguments
     | Skeletonize arguments -> Skeletonize.run terminal arguments
     | Verify arguments -> Verify.run terminal arguments
     | Version ->
@@ -32,8 +33,8 @@ let private misused (terminal: Terminal) (message: string) : int =
     terminal.Error.WriteLine $"%s{Arguments.programName}: %s{message}; --help lists what is known"
     2
 
-/// Runs one command line; the exit code is 0 for success, 1 for a problem with files or data and 2 for a wrong command
-/// line. Every failure is one line on the error stream.
+/// Runs one command line; the exit code is 0 for success, 1 for a problem with files or data, 2 for a wrong command
+/// line and 3 where some cases failed and the others were served. Every failure is one line on the error stream.
 let run (terminal: Terminal) (arguments: string[]) : int =
     match Arguments.parse arguments with
     | Parsed.Help text ->

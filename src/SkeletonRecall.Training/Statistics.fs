@@ -34,6 +34,12 @@ module Statistics =
         let above = min (below + 1) (sorted.Length - 1)
         sorted[below] + (position - float below) * (sorted[above] - sorted[below])
 
+    /// The middle of the values that are not NaN, or the mean of the two in the middle; NaN when none is left.
+    let median (values: float list) : float =
+        match values |> List.filter (Double.IsNaN >> not) with
+        | [] -> nan
+        | known -> known |> List.toArray |> Array.sort |> quantile 0.5
+
     /// The mean of the values and its 95 % percentile interval from 2000 resamples with replacement, drawn from the
     /// seed alone. NaN values are left out and not counted; without any value all is NaN.
     let bootstrap (seed: Seed) (values: float list) : Interval =

@@ -16,6 +16,12 @@ let tests =
                 Expect.isTrue (Double.IsNaN(Statistics.mean [ nan ])) "nothing left"
             }
 
+            test "the median leaves NaN out" {
+                Expect.equal (Statistics.median [ 9.0; nan; 1.0; 2.0 ]) 2.0 "the one in the middle"
+                Expect.equal (Statistics.median [ 4.0; 1.0; 2.0; 9.0 ]) 3.0 "between the two in the middle"
+                Expect.isTrue (Double.IsNaN(Statistics.median [ nan ])) "nothing left"
+            }
+
             test "intervals hold the mean and depend on the seed alone" {
                 let values = [ 0.1; 0.5; 0.4; nan; 0.9; 0.3 ]
                 let interval = Statistics.bootstrap seed values
