@@ -161,7 +161,7 @@ let train (name: string, objective: Objective) : string * Scores list =
                 |> Problem.orThrow
                 |> fst
 
-            yield! Evaluation.score (ConnectivityPair.standard 2) dataset id prediction (observer "1stHO" id)
+            yield! Evaluation.score Evaluation.standard dataset id prediction (observer "1stHO" id)
     ]
 
 let results = objectives |> List.map train
@@ -171,7 +171,7 @@ let results = objectives |> List.map train
 let second =
     [
         for id in ids do
-            yield! Evaluation.score (ConnectivityPair.standard 2) dataset id (observer "2ndHO" id) (observer "1stHO" id)
+            yield! Evaluation.score Evaluation.standard dataset id (observer "2ndHO" id) (observer "1stHO" id)
     ]
 
 printfn ""

@@ -180,6 +180,6 @@ for case in heldOut do
     Reader.writeLabels (Path.Combine(output, $"%s{CaseId.value case.Id}.png")) labels
     |> Problem.orThrow
 
-    for scores in Evaluation.score (ConnectivityPair.standard 2) dataset (CaseId.value case.Id) labels case.Labels.Value do
+    for scores in Evaluation.score Evaluation.standard dataset (CaseId.value case.Id) labels case.Labels.Value do
         printfn
             $"%s{scores.Case}: Dice %.3f{scores.Dice}, clDice %.3f{scores.ClDice}, b0 error %d{scores.B0Error}, b1 error %d{scores.B1Error}"

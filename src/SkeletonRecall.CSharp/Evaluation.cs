@@ -1,3 +1,5 @@
+using Measure = SkeletonRecall.Measure;
+
 namespace SkeletonRecall.CSharp;
 
 /// <summary>
@@ -10,12 +12,8 @@ public sealed record Scores
     {
         Core = core;
         Overlap = Overlap.From(core.Overlap);
-        Truth = new(Count(Core.Measure.B0True), Count(Core.Measure.B1True), Count(Core.Measure.B2True));
-        Prediction = new(
-            Count(Core.Measure.B0Predicted),
-            Count(Core.Measure.B1Predicted),
-            Count(Core.Measure.B2Predicted)
-        );
+        Truth = new(Count(Measure.B0True), Count(Measure.B1True), Count(Measure.B2True));
+        Prediction = new(Count(Measure.B0Predicted), Count(Measure.B1Predicted), Count(Measure.B2Predicted));
     }
 
     internal Pipeline.Scores Core { get; }
@@ -51,7 +49,9 @@ public sealed record Scores
     public Betti Prediction { get; }
 
     /// <summary>Absolute differences of the numbers of components, tunnels and cavities.</summary>
-    public Betti BettiErrors => new(Core.B0Error, Core.B1Error, Core.B2Error);
+    public Betti BettiErrors => new(Count(Measure.B0Error), Count(Measure.B1Error), Count(Measure.B2Error));
+
+    private int Count(Measure measure) => (int)Core.Value(measure);
 }
 
 /// <summary>A mean and the 95 % interval around it.</summary>
@@ -86,7 +86,13 @@ public static class Evaluation
         ArgumentNullException.ThrowIfNull(truth);
         var pair = foreground.ToPair(truth.Core.Extent);
         return Interop.FromList(
-            Pipeline.Evaluation.score(pair, dataset.Core, caseName, prediction.Core, truth.Core),
+            Pipeline.Evaluation.score(
+                Pipeline.Evaluation.withPair(pair),
+                dataset.Core,
+                caseName,
+                prediction.Core,
+                truth.Core
+            ),
             core => new Scores(core)
         );
     }
@@ -103,7 +109,7 @@ public static class Evaluation
     {
         ArgumentNullException.ThrowIfNull(scores);
         ArgumentNullException.ThrowIfNull(files);
-        return Pipeline.Evaluation.summaryJson(
+        return Pipeline.Summary.json(
             Interop.ToFunction((string name) => files(name).ToTuple()),
             Interop.ToList(scores, score => score.Core)
         );

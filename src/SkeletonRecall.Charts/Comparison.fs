@@ -64,14 +64,16 @@ module Comparison =
         let tells (measure: Measure) =
             Measure.better measure <> Better.Neither
             && Measure.unit measure <> "voxels"
-            && (measure <> Measure.B2Error
-                || scores
-                   |> List.exists (fun (score: Scores) -> score.Value Measure.B2Error <> 0.0))
+            && (not (List.contains measure [ Measure.B2Error; Measure.BettiMatching2 ])
+                || scores |> List.exists (fun (score: Scores) -> score.Value measure <> 0.0))
 
         Evaluation.measuresOf scores
         |> List.filter tells
         |> List.map (fun measure ->
-            Measure.print measure, Measure.better measure = Better.Higher, digits measure, _.Value(measure))
+            Measure.print measure,
+            Measure.better measure = Better.Higher,
+            digits measure,
+            (fun (scores: Scores) -> scores.Value measure))
 
     /// One value per case: the mean over its classes, NaN left out; cases in their first order.
     let perCase (value: Scores -> float) (scores: Scores list) : (string * float) list = Evaluation.perCase value scores
@@ -91,7 +93,8 @@ module Comparison =
 
             let againstFirst (compare: (float * float) list -> 'T) : (string * 'T) list =
                 match perRun with
-                | (_, baseline) :: others -> others |> List.map (fun (run, values) -> run, compare (pairs baseline values))
+                | (_, baseline) :: others ->
+                    others |> List.map (fun (run, values) -> run, compare (pairs baseline values))
                 | [] -> []
 
             {

@@ -196,7 +196,8 @@ module Report =
                 p
                     [ _class "note" ]
                     [
-                        str "The lowest clDice first; a click on a header sorts. B0 counts components, B1 holes of a plane or tunnels of a volume, B2 cavities."
+                        str
+                            "The lowest clDice first; a click on a header sorts. B0 counts components, B1 holes of a plane or tunnels of a volume, B2 cavities."
                     ]
                 Tables.cases link names order input.Scores
             ]

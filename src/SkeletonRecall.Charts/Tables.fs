@@ -181,8 +181,7 @@ module internal Tables =
             |> List.collect snd
 
         Evaluation.measuresOf scores
-        |> List.filter (fun measure ->
-            List.contains (Measure.print measure) shown || List.contains measure counts)
+        |> List.filter (fun measure -> List.contains (Measure.print measure) shown || List.contains measure counts)
         |> List.map (fun measure ->
             let whole =
                 Measure.unit measure = "count"
@@ -197,7 +196,10 @@ module internal Tables =
                 else
                     "descending"
 
-            Measure.print measure, (if whole then 0 else Comparison.digits measure), first, _.Value(measure))
+            Measure.print measure,
+            (if whole then 0 else Comparison.digits measure),
+            first,
+            (fun (scores: Scores) -> scores.Value measure))
 
     /// One row per case, run and class, in the order of `cases`; headers sort. `link` gives the address of a case's
     /// picture on the page.
@@ -233,9 +235,7 @@ module internal Tables =
                     td [ _class "text" ] [ runName names run ]
                     if manyClasses then
                         number 0 (float scores.Label)
-                    yield!
-                        columns
-                        |> List.map (fun (_, digits, _, value) -> number digits (value scores))
+                    yield! columns |> List.map (fun (_, digits, _, value) -> number digits (value scores))
                 ]
 
         div
@@ -259,9 +259,7 @@ module internal Tables =
                                         sortable "ascending" "text" "Run"
                                         if manyClasses then
                                             sortable "ascending" "" "class"
-                                        yield!
-                                            columns
-                                            |> List.map (fun (label, _, first, _) -> sortable first "" label)
+                                        yield! columns |> List.map (fun (label, _, first, _) -> sortable first "" label)
                                     ]
                             ]
                         runs

@@ -30,9 +30,7 @@ module Compare =
                         (arguments.TryGetResult CompareArguments.Connectivity)
 
                 let! dataset =
-                    LabelFolder.dataset
-                        (arguments.TryGetResult CompareArguments.Dataset_Json)
-                        [ first; second; truth ]
+                    LabelFolder.dataset (arguments.TryGetResult CompareArguments.Dataset_Json) [ first; second; truth ]
 
                 let scored (folder: string) (title: string) =
                     Evaluate.scored
@@ -51,7 +49,10 @@ module Compare =
                 let! ours = scored first $"scoring %s{firstName}"
                 let! theirs = scored second $"scoring %s{secondName}"
                 let seed = arguments.GetResult(CompareArguments.Seed, 0)
-                let firstScores, secondScores = FolderEvaluation.scores ours, FolderEvaluation.scores theirs
+
+                let firstScores, secondScores =
+                    FolderEvaluation.scores ours, FolderEvaluation.scores theirs
+
                 let compared (first: Scores list) (second: Scores list) =
                     Comparison.ofScores seed [ firstName, first; secondName, second ]
 

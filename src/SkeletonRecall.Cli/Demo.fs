@@ -136,8 +136,7 @@ module Demo =
                         let! found, _ = Reader.labels dataset prediction
                         let! image = Store.readImage dataset images[case]
 
-                        let scores =
-                            Evaluation.score Evaluation.standard dataset case found wanted
+                        let scores = Evaluation.score Evaluation.standard dataset case found wanted
 
                         let overlay =
                             {

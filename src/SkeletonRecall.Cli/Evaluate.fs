@@ -31,7 +31,11 @@ module Evaluate =
         if text.Trim().ToLowerInvariant() = "all" then
             Ok Measure.all
         else
-            text.Split(',', System.StringSplitOptions.RemoveEmptyEntries ||| System.StringSplitOptions.TrimEntries)
+            text.Split(
+                ',',
+                System.StringSplitOptions.RemoveEmptyEntries
+                ||| System.StringSplitOptions.TrimEntries
+            )
             |> Array.toList
             |> Problem.traverse (fun name ->
                 Measure.parse name

@@ -5,13 +5,12 @@ open SkeletonRecall
 open SkeletonRecall.Training
 open SkeletonRecall.Charts
 
-let private empty: Mask = Mask.empty (Extent.plane 2 2)
-
-/// Scores of a case of which only Dice and the b0 error matter.
+/// Scores of a case of which only Dice and the B0 error matter.
 let private score (case: string) (label: int) (dice: float) (b0Error: int) : Scores =
-    { Evaluation.scoreMask (ConnectivityPair.standard 2) case label None empty empty with
-        Dice = dice
-        B0Error = b0Error
+    {
+        Case = case
+        Label = label
+        Values = [ Measure.Dice, dice; Measure.B0Error, float b0Error ]
     }
 
 let private row (name: string) (comparison: Comparison) : MeasureRow =
@@ -47,7 +46,7 @@ let tests: Test =
                 Expect.equal (name, difference.Count) ("b", 2) "pairs with both values"
                 Expect.floatClose Accuracy.high difference.Mean 0.1 "paired by name, not by place"
 
-                let _, errors = List.exactlyOne (row "b0 error" comparison).Differences
+                let _, errors = List.exactlyOne (row "B0Error" comparison).Differences
                 Expect.floatClose Accuracy.high errors.Mean (-4.0 / 3.0) "b0 error"
                 Expect.equal errors.Count 3 "all cases"
             }
@@ -79,8 +78,41 @@ let tests: Test =
                 Expect.equal (Comparison.verdict true (interval nan nan)) Unclear "nothing compared"
             }
 
-            test "one run has no differences, none has no rows' values" {
+            test "each pair of runs has its signed-rank test" {
+                let runs =
+                    [
+                        "a", List.init 5 (fun index -> score (string index) 1 (0.1 * float index) 0)
+                        "b", List.init 5 (fun index -> score (string index) 1 (0.11 * float index + 0.01) 0)
+                    ]
+
+                let _, test = List.exactlyOne (row "Dice" (Comparison.ofScores 0 runs)).Tests
+                Expect.equal (test.Count, test.P) (5, 0.0625) "all five are higher: 2 / 2^5"
+            }
+
+            test "rows are the measures that were scored and say good or bad" {
+                let scores (b2: float) =
+                    {
+                        Case = "x"
+                        Label = 1
+                        Values =
+                            [
+                                Measure.B2Error, b2
+                                Measure.TruePositives, 5.0
+                                Measure.Dice, 0.5
+                                Measure.FalseNegatives, 1.0
+                                Measure.B0True, 1.0
+                            ]
+                    }
+
+                let names (scores: Scores) =
+                    Comparison.measures [ scores ] |> List.map (fun (name, _, _, _) -> name)
+
+                Expect.equal (names (scores 0.0)) [ "Dice" ] "no cavity anywhere"
+                Expect.equal (names (scores 1.0)) [ "Dice"; "B2Error" ] "cavities"
+            }
+
+            test "one run has no differences, none has no rows" {
                 Expect.isEmpty (row "Dice" (Comparison.ofScores 0 [ "a", [ score "x" 1 0.5 0 ] ])).Differences "one"
-                Expect.isEmpty (row "Dice" (Comparison.ofScores 0 [])).Means "none"
+                Expect.isEmpty (Comparison.ofScores 0 []).Rows "none"
             }
         ]

@@ -89,7 +89,7 @@ let input (side: int) (names: string list) : ReportInput =
             run,
             cases
             |> List.collect (fun (name, _, truth, prediction) ->
-                Evaluation.score (ConnectivityPair.standard 2) dataset name prediction truth))
+                Evaluation.score Evaluation.standard dataset name prediction truth))
 
     {
         Title = "Skeleton Recall on synthetic vessels"

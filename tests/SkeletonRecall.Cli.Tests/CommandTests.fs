@@ -369,7 +369,7 @@ let tests =
                                 "2"
                             ]
 
-                    for measure in [ "Dice"; "precision"; "clDice"; "b0 error"; "b1 error" ] do
+                    for measure in [ "Dice"; "Precision"; "clDice"; "B0Error"; "B1Error" ] do
                         Expect.stringContains outcome.Output measure "table"
 
                     let found (pattern: string) =

@@ -1,13 +1,12 @@
 module SkeletonRecall.Tests.EvaluationTests
 
 open System
-open System.Text.Json
 open Expecto
 open SkeletonRecall
 open SkeletonRecall.Training
 
 let private dataset = Toy.dataset
-let private pair = ConnectivityPair.standard 2
+let private options = Evaluation.standard
 
 let private labels (rows: string list) : LabelMap =
     let data =
@@ -17,8 +16,10 @@ let private labels (rows: string list) : LabelMap =
     Volume.create (Extent.plane rows.Length rows.Head.Length) (List.toArray data)
 
 let private one (prediction: string list) (truth: string list) : Scores =
-    Evaluation.score pair dataset "case" (labels prediction) (labels truth)
+    Evaluation.score options dataset "case" (labels prediction) (labels truth)
     |> List.exactlyOne
+
+let private values (measures: Measure list) (scores: Scores) : float list = measures |> List.map scores.Value
 
 let private ring = [ "000000"; "011110"; "010010"; "011110"; "000000" ]
 let private broken = [ "000000"; "011110"; "000000"; "011110"; "000000" ]
@@ -36,8 +37,12 @@ let tests =
                     [ scores.Dice; scores.Precision; scores.Recall; scores.IoU; scores.ClDice ]
 
                 Expect.equal ratios (List.replicate 5 1.0) "ratios"
-                Expect.equal scores.Truth { B0 = 1; B1 = 1; B2 = 0 } "one component, one hole"
-                Expect.equal (scores.B0Error, scores.B1Error, scores.B2Error) (0, 0, 0) "errors"
+                Expect.equal (values [ Measure.B0True; Measure.B1True ] scores) [ 1.0; 1.0 ] "one component, one hole"
+
+                Expect.equal
+                    (values [ Measure.B0Error; Measure.B1Error; Measure.B2Error ] scores)
+                    [ 0.0; 0.0; 0.0 ]
+                    "errors"
             }
 
             test "a broken ring" {
@@ -46,7 +51,11 @@ let tests =
                 Expect.equal scores.Overlap.FalseNegatives 2L "misses"
                 Expect.floatClose Accuracy.high scores.Dice (16.0 / 18.0) "Dice"
                 Expect.equal (scores.Precision, scores.Recall, scores.IoU) (1.0, 0.8, 0.8) "ratios"
-                Expect.equal (scores.B0Error, scores.B1Error) (1, 1) "one piece more, one hole fewer"
+
+                Expect.equal
+                    (values [ Measure.B0Error; Measure.B1Error ] scores)
+                    [ 1.0; 1.0 ]
+                    "one piece more, one hole fewer"
             }
 
             test "both empty gives NaN, one empty gives 0" {
@@ -56,7 +65,7 @@ let tests =
                 Expect.isTrue (ratios (one empty empty) |> List.forall Double.IsNaN) "both"
                 Expect.equal (ratios (one empty ring)) (List.replicate 5 0.0) "nothing predicted"
                 Expect.equal (ratios (one ring empty)) (List.replicate 5 0.0) "nothing there"
-                Expect.equal (one empty ring).B0Error 1 "component missed"
+                Expect.equal ((one empty ring).Value Measure.B0Error) 1.0 "component missed"
             }
 
             test "centrelines that miss each other give 0" {
@@ -70,7 +79,7 @@ let tests =
                 let prediction = labels [ "1111"; "0011" ]
 
                 let scores =
-                    Evaluation.score pair ignoring "case" prediction truth |> List.exactlyOne
+                    Evaluation.score options ignoring "case" prediction truth |> List.exactlyOne
 
                 Expect.equal
                     scores.Overlap
@@ -92,45 +101,54 @@ let tests =
                     }
 
                 let scores =
-                    Evaluation.score pair two "case" (labels [ "12"; "00" ]) (labels [ "11"; "00" ])
+                    Evaluation.score options two "case" (labels [ "12"; "00" ]) (labels [ "11"; "00" ])
 
                 Expect.equal (scores |> List.map (fun score -> score.Label)) [ 1; 2 ] "labels"
                 Expect.equal (scores |> List.map (fun score -> score.Dice)) [ 2.0 / 3.0; 0.0 ] "Dice"
             }
 
-            test "summary.json is nnU-Net's, with NaN as a bare token" {
-                let named name (scores: Scores) = { scores with Case = name }
-                let scores = [ named "a" (one broken ring); named "b" (one empty empty) ]
+            test "only what is asked for is measured, and nnU-Net's own" {
+                let asked =
+                    { options with
+                        Measures = [ Measure.ClDice ]
+                    }
 
-                let text =
-                    Evaluation.summaryJson (fun case -> $"/p/%s{case}.png", $"/r/%s{case}.png") scores
+                let scores =
+                    Evaluation.score asked dataset "case" (labels broken) (labels ring)
+                    |> List.exactlyOne
 
-                let start =
-                    "{\n    \"foreground_mean\": {\n        \"B0Error\": 0.5,\n        \"B1Error\": 0.5,\n        \"B2Error\": 0.0,\n        \"Dice\": 0.8888888888888888,\n        \"FN\": 1.0,\n"
-
-                Expect.stringStarts text start "indent, order, means"
-                Expect.stringContains text "\"Dice\": NaN,\n" "bare NaN"
-                Expect.stringContains text "\"TP\": 8,\n" "whole counts per case"
-                use document = JsonDocument.Parse(text.Replace("NaN", "null"))
-                let root = document.RootElement
-                let cases = root.GetProperty "metric_per_case"
-                Expect.equal (cases.GetArrayLength()) 2 "cases"
-                Expect.equal (cases[0].GetProperty("prediction_file").GetString()) "/p/a.png" "prediction"
-                Expect.equal (cases[1].GetProperty("reference_file").GetString()) "/r/b.png" "reference"
-                let mean = root.GetProperty("mean").GetProperty "1"
-                Expect.equal (mean.GetProperty("n_ref").GetDouble()) 5.0 "mean of counts over both"
-
-                let names =
-                    [
-                        for field in (root.GetProperty "foreground_mean").EnumerateObject() -> field.Name
-                    ]
-
-                Expect.equal names (names |> List.sortWith (fun a b -> String.CompareOrdinal(a, b))) "keys sorted"
+                Expect.equal (List.map fst scores.Values) (Measure.ClDice :: Evaluation.required) "measures"
+                Expect.isTrue (Double.IsNaN(scores.Value Measure.B0Error)) "not asked for"
             }
 
-            test "a class that never occurs makes the mean over classes NaN, as nnU-Net's" {
-                let text = Evaluation.summaryJson (fun case -> case, case) [ one empty empty ]
-                Expect.stringContains text "\"foreground_mean\": {\n        \"B0Error\": 0.0" "counts stay"
-                Expect.stringContains text "\"Dice\": NaN" "NaN"
+            test "a profile decides on empty masks and connectivity" {
+                let scores (options: EvaluationOptions) prediction truth =
+                    Evaluation.score options dataset "case" (labels prediction) (labels truth)
+                    |> List.exactlyOne
+
+                let topcow =
+                    { options with
+                        Profile = Profile.topcow
+                    }
+
+                Expect.equal (scores topcow empty empty).Dice 0.0 "nothing counts 0"
+                let four = Evaluation.withPair (ConnectivityPair.dual Connectivity.Four)
+                let diagonal = [ "10"; "01" ]
+                Expect.equal ((scores four diagonal diagonal).Value Measure.B0True) 2.0 "corners do not join"
+                Expect.equal ((scores options diagonal diagonal).Value Measure.B0True) 1.0 "corners join"
+            }
+
+            test "values of cases are means over their classes" {
+                let score case label dice =
+                    {
+                        Case = case
+                        Label = label
+                        Values = [ Measure.Dice, dice ]
+                    }
+
+                Expect.equal
+                    (Evaluation.perCase _.Dice [ score "x" 1 0.25; score "x" 2 0.75; score "y" 1 0.5; score "y" 2 nan ])
+                    [ "x", 0.5; "y", 0.5 ]
+                    "means"
             }
         ]

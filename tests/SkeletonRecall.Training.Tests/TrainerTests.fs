@@ -256,7 +256,7 @@ let tests =
                     let truth = case.Labels |> Option.get
 
                     let scores =
-                        Evaluation.score (ConnectivityPair.standard 2) Toy.dataset "cross" prediction truth
+                        Evaluation.score Evaluation.standard Toy.dataset "cross" prediction truth
 
                     Expect.isGreaterThan scores.Head.Dice 0.8 "Dice of the whole image")
             }
