@@ -52,7 +52,12 @@ module FolderEvaluation =
 
     let private directions (geometry: Geometry) : string =
         List.init geometry.Rank (fun axis ->
-            let vector = geometry.Axis axis |> List.map (sprintf "%.4g") |> String.concat ", "
+            // No minus before zero.
+            let vector =
+                geometry.Axis axis
+                |> List.map (fun value -> sprintf "%.4g" (value + 0.0))
+                |> String.concat ", "
+
             $"(%s{vector})")
         |> String.concat ", "
 
