@@ -187,8 +187,8 @@ for name, scores in results @ [ "second observer", second ] do
         (mean _.Precision)
         (mean _.Recall)
         (mean _.ClDice)
-        (mean (fun scores -> float scores.B0Error))
-        (mean (fun scores -> float scores.B1Error))
+        (mean (fun scores -> scores.Value Measure.B0Error))
+        (mean (fun scores -> scores.Value Measure.B1Error))
 
 if results.Length > 1 then
     printfn ""

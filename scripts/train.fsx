@@ -182,4 +182,4 @@ for case in heldOut do
 
     for scores in Evaluation.score Evaluation.standard dataset (CaseId.value case.Id) labels case.Labels.Value do
         printfn
-            $"%s{scores.Case}: Dice %.3f{scores.Dice}, clDice %.3f{scores.ClDice}, b0 error %d{scores.B0Error}, b1 error %d{scores.B1Error}"
+            $"%s{scores.Case}: Dice %.3f{scores.Dice}, clDice %.3f{scores.ClDice}, b0 error %g{scores.Value Measure.B0Error}, b1 error %g{scores.Value Measure.B1Error}"
