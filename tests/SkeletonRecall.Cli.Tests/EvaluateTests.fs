@@ -32,16 +32,7 @@ let private write (folder: string) : string * string * string =
         put first number (fun column -> column % 11 > number / 2 + 1)
         put second number (fun column -> column < 36 - number / 3)
 
-    Store.writeDataset
-        truth
-        {
-            Name = "Dataset001_Bars"
-            ChannelNames = [ "grey" ]
-            Labels = [ "background", 0; "bar", 1 ]
-            Ignore = None
-            FileEnding = ".png"
-            TrainingCount = 6
-        }
+    Store.writeDataset truth (Dataset.create "Dataset001_Bars" [ "grey" ] [ "background", 0; "bar", 1 ] ".png" 6)
     |> Problem.orThrow
 
     truth, first, second

@@ -77,12 +77,7 @@ let tests =
                             case.Image
 
                     let scores =
-                        Evaluation.score
-                            (ConnectivityPair.standard 3)
-                            TinyRun.dataset
-                            "rod"
-                            labels
-                            (Option.get case.Labels)
+                        Evaluation.score Evaluation.standard TinyRun.dataset "rod" labels (Option.get case.Labels)
 
                     Expect.isGreaterThan scores.Head.Dice 0.5 "Dice of the whole volume")
             }
