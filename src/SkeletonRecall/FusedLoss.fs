@@ -103,7 +103,7 @@ module internal FusedLoss =
             evaluate terms input.Batch input.Classes (kernel.Sums())
 
         match gradient with
-        | Some gradient -> kernel.WriteGradient(slopes, GivenGradient.address gradient)
+        | Some gradient -> kernel.WriteGradient(slopes, TensorMemory.address gradient)
         | None -> ()
 
         value
@@ -124,12 +124,12 @@ module internal FusedLoss =
         Tensors.scoped (fun () ->
             let scores = (Tensors.atLeastSingle logits).contiguous()
             let plain = scores.detach ()
-            let truth = GivenGradient.narrow ids
-            let tube = skeleton |> Option.map GivenGradient.narrow
+            let truth = TensorMemory.narrow ids
+            let tube = skeleton |> Option.map TensorMemory.narrow
 
             let valid =
                 target.Valid
-                |> Option.map (fun valid -> GivenGradient.narrow (valid.ne (KeptScalar.Of 0)))
+                |> Option.map (fun valid -> TensorMemory.narrow (valid.ne (KeptScalar.Of 0)))
 
             let needsGradient = torch.is_grad_enabled () && logits.requires_grad
             let gradient = if needsGradient then Some(torch.empty_like plain) else None
@@ -140,10 +140,10 @@ module internal FusedLoss =
                     Batch = int shape[0]
                     Classes = int shape[1]
                     Voxels = int (logits.numel () / (shape[0] * shape[1]))
-                    Logits = GivenGradient.address plain
-                    Truth = GivenGradient.address truth
-                    Skeleton = tube |> Option.map GivenGradient.address |> Option.defaultValue 0n
-                    Valid = valid |> Option.map GivenGradient.address |> Option.defaultValue 0n
+                    Logits = TensorMemory.address plain
+                    Truth = TensorMemory.address truth
+                    Skeleton = tube |> Option.map TensorMemory.address |> Option.defaultValue 0n
+                    Valid = valid |> Option.map TensorMemory.address |> Option.defaultValue 0n
                     Threads = torch.get_num_threads ()
                 }
 
@@ -157,5 +157,10 @@ module internal FusedLoss =
             Target.requireFinite logits result
 
             match gradient with
-            | Some gradient -> GivenGradient.attach result scores gradient
+            | Some gradient ->
+                GivenGradient.attach
+                    "SkeletonRecall's fused cross-entropy, Dice and recall"
+                    result
+                    scores
+                    (GivenValues.Dense gradient)
             | None -> result)

@@ -22,21 +22,25 @@ type SoftRecallOptions =
         PresentOnly: bool
     }
 
-/// The skeleton voxels that count, sample after sample.
+/// The skeleton voxels that count, sample after sample, in memory of tensors: arrays of their size would be new to the
+/// process at each call, and faulting them in costs more than the loss.
 type internal SparseVoxels =
     {
-        /// Place within the sample.
-        Places: int[]
-        /// Class of the skeleton.
-        Classes: int16[]
+        /// Place within the sample, int32.
+        Places: Tensor
+        /// Class of the skeleton, int16.
+        Classes: Tensor
         /// Where each sample's voxels begin; one more than samples.
         Starts: int[]
     }
 
 /// Skeleton recall that looks at the voxels of the skeleton alone: the softmax is computed there and nowhere else, and
-/// the gradient is kept as one number per skeleton voxel and channel until autograd spreads it.
+/// the gradient is kept as one number per skeleton voxel and channel until it is wanted.
 [<RequireQualifiedAccess>]
 module internal SparseRecall =
+
+    /// Voxels that are worked on at a time, small enough for the nearest cache; a multiple of the lanes of a vector.
+    let private tile = 256
 
     /// Whether it serves these logits, on the CPU and of an index's reach, and this target, of class ids.
     let serves (logits: Tensor) (target: Target) : bool =
@@ -46,26 +50,33 @@ module internal SparseRecall =
             | torch.ScalarType.Float64 -> true
             | _ -> false)
         && logits.numel () > 0L
-        && logits.numel () / logits.shape[0] < 2_000_000_000L
+        && logits.numel () < 250_000_000L
         && Target.hasSkeletonIds target
-
-    let private span (memory: nativeint) (index: int64) (count: int) : ReadOnlySpan<int16> =
-        ReadOnlySpan<int16>(NativePtr.toVoidPtr (NativePtr.ofNativeInt<int16>(memory + nativeint (index * 2L))), count)
 
     /// The voxels of the skeleton (batch, voxels) that count; `valid` is 0 where all do.
     let private voxels (batch: int) (count: int) (skeleton: nativeint) (valid: nativeint) : SparseVoxels =
-        let places = ResizeArray<int>()
-        let classes = ResizeArray<int16>()
-        let starts = Array.zeroCreate<int>(batch + 1)
+        let mutable most = 0
 
         for sample in 0 .. batch - 1 do
-            let ids = span skeleton (int64 sample * int64 count) count
+            let ids = TensorMemory.span<int16> skeleton (int64 sample * int64 count) count
+
+            most <- most + count - MemoryExtensions.Count(ids, 0s)
+
+        let places = torch.empty (int64 most, dtype = torch.int32)
+        let classes = torch.empty (int64 most, dtype = torch.int16)
+        let placesOut = TensorMemory.span<int> (TensorMemory.address places) 0L most
+        let classesOut = TensorMemory.span<int16> (TensorMemory.address classes) 0L most
+        let starts = Array.zeroCreate<int>(batch + 1)
+        let mutable found = 0
+
+        for sample in 0 .. batch - 1 do
+            let ids = TensorMemory.span<int16> skeleton (int64 sample * int64 count) count
 
             let counts =
                 if valid = 0n then
-                    ReadOnlySpan<int16>()
+                    Span<int16>()
                 else
-                    span valid (int64 sample * int64 count) count
+                    TensorMemory.span valid (int64 sample * int64 count) count
 
             let mutable at = 0
 
@@ -80,72 +91,81 @@ module internal SparseRecall =
                     // A tube's voxels lie together: no search between them.
                     while at < count && ids[at] <> 0s do
                         if valid = 0n || counts[at] <> 0s then
-                            places.Add at
-                            classes.Add ids[at]
+                            placesOut[found] <- at
+                            classesOut[found] <- ids[at]
+                            found <- found + 1
 
                         at <- at + 1
 
-            starts[sample + 1] <- places.Count
+            starts[sample + 1] <- found
 
         {
-            Places = places.ToArray()
-            Classes = classes.ToArray()
+            Places = places
+            Classes = classes
             Starts = starts
         }
 
-    /// Probabilities at a sample's skeleton voxels, [class * padded + voxel], where `padded` is the number of voxels
-    /// rounded up to whole vectors.
-    let private probabilities<'T, 'M when 'T: unmanaged and 'M: struct and 'M :> IVectorMath<'T>>
+    /// The softmax in place of a tile of logits, [class * tile + voxel].
+    let private softmax<'T, 'M when 'T: unmanaged and 'M: struct and 'M :> IVectorMath<'T>>
         (classes: int)
-        (places: ReadOnlySpan<int>)
-        (sample: nativeint)
-        (stride: int)
-        : struct ('T[] * int) =
+        (padded: int)
+        (values: Span<'T>)
+        : unit =
         let math = Unchecked.defaultof<'M>
         let lanes = Vector256<'T>.Count
-        let padded = (places.Length + lanes - 1) / lanes * lanes
-        let result = Array.zeroCreate<'T>(classes * padded)
-
-        for channel in 0 .. classes - 1 do
-            let memory = sample + nativeint (int64 channel * int64 stride * int64 sizeof<'T>)
-
-            let row =
-                ReadOnlySpan<'T>(NativePtr.toVoidPtr (NativePtr.ofNativeInt<'T> memory), stride)
-
-            for voxel in 0 .. places.Length - 1 do
-                result[channel * padded + voxel] <- row[places[voxel]]
-
-        let load (channel: int) (voxel: int) : Vector256<'T> =
-            Vector256.LoadUnsafe(&MemoryMarshal.GetArrayDataReference result, unativeint (channel * padded + voxel))
-
-        let store (channel: int) (voxel: int) (value: Vector256<'T>) : unit =
-            value.StoreUnsafe(&MemoryMarshal.GetArrayDataReference result, unativeint (channel * padded + voxel))
-
+        let first = &MemoryMarshal.GetReference values
         let mutable voxel = 0
 
         while voxel < padded do
-            let mutable greatest = load 0 voxel
+            let mutable greatest = Vector256.LoadUnsafe(&first, unativeint voxel)
 
             for channel in 1 .. classes - 1 do
-                greatest <- Vector256.MaxNative(greatest, load channel voxel)
+                greatest <-
+                    Vector256.MaxNative(greatest, Vector256.LoadUnsafe(&first, unativeint (channel * tile + voxel)))
 
             let mutable sum = Vector256<'T>.Zero
 
             for channel in 0 .. classes - 1 do
-                let power = math.Exp(load channel voxel - greatest)
-                store channel voxel power
+                let at = unativeint (channel * tile + voxel)
+                let power = math.Exp(Vector256.LoadUnsafe(&first, at) - greatest)
+                power.StoreUnsafe(&first, at)
                 sum <- sum + power
 
             let reciprocal = Vector256<'T>.One / sum
 
             for channel in 0 .. classes - 1 do
-                store channel voxel (load channel voxel * reciprocal)
+                let at = unativeint (channel * tile + voxel)
+                (Vector256.LoadUnsafe(&first, at) * reciprocal).StoreUnsafe(&first, at)
 
             voxel <- voxel + lanes
 
-        struct (result, padded)
+    /// Multiplies a row by as many factors.
+    let private multiply<'T when 'T: unmanaged> (row: Span<'T>) (factors: Span<'T>) : unit =
+        let first = &MemoryMarshal.GetReference row
+        let factor = &MemoryMarshal.GetReference factors
+        let lanes = Vector256<'T>.Count
+        let mutable at = 0
 
-    /// The value, and, if wanted, where the gradient is not zero (places within the logits) and what it is there.
+        while at <= row.Length - lanes do
+            let product =
+                Vector256.LoadUnsafe(&first, unativeint at)
+                * Vector256.LoadUnsafe(&factor, unativeint at)
+
+            product.StoreUnsafe(&first, unativeint at)
+            at <- at + lanes
+
+        if at < row.Length then
+            // The rest, by way of a vector on the side.
+            let rest = row.Slice at
+            let held = Array.zeroCreate<'T> lanes
+            rest.CopyTo(held.AsSpan())
+            let side = &MemoryMarshal.GetArrayDataReference held
+
+            (Vector256.LoadUnsafe(&side, 0un) * Vector256.LoadUnsafe(&factor, unativeint at)).StoreUnsafe(&side, 0un)
+
+            held.AsSpan(0, rest.Length).CopyTo rest
+
+    /// The value, and, where `gradient` is memory for [channel, voxel], there what it is by the logits at the voxels.
     let private run<'T, 'M when 'T: unmanaged and 'M: struct and 'M :> IVectorMath<'T>>
         (options: SoftRecallOptions)
         (batch: int)
@@ -153,28 +173,55 @@ module internal SparseRecall =
         (count: int)
         (logits: nativeint)
         (found: SparseVoxels)
-        (wantsGradient: bool)
-        : struct (float * int64[] * 'T[]) =
+        (gradient: nativeint)
+        : float =
         let math = Unchecked.defaultof<'M>
+        let lanes = Vector256<'T>.Count
+        let total = found.Starts[batch]
+        let places = TensorMemory.span<int> (TensorMemory.address found.Places) 0L total
+        let own = TensorMemory.span<int16> (TensorMemory.address found.Classes) 0L total
         let recalled = Array.zeroCreate<float>(batch * classes)
         let wanted = Array.zeroCreate<float>(batch * classes)
-        let sampleBytes = int64 classes * int64 count * int64 sizeof<'T>
+        let values = Array.zeroCreate<'T>(classes * tile)
 
-        let softmax =
-            Array.init batch (fun sample ->
-                let start, stop = found.Starts[sample], found.Starts[sample + 1]
-                let places = ReadOnlySpan(found.Places, start, stop - start)
+        for sample in 0 .. batch - 1 do
+            let mutable start = found.Starts[sample]
+            let stop = found.Starts[sample + 1]
 
-                let struct (values, padded) =
-                    probabilities<'T, 'M> classes places (logits + nativeint (int64 sample * sampleBytes)) count
+            while start < stop do
+                let length = min tile (stop - start)
+                let padded = (length + lanes - 1) / lanes * lanes
+                let here = places.Slice(start, length)
 
-                for index in start .. stop - 1 do
-                    let channel = int found.Classes[index]
+                for channel in 0 .. classes - 1 do
+                    let row =
+                        TensorMemory.span<'T>
+                            logits
+                            ((int64 sample * int64 classes + int64 channel) * int64 count)
+                            count
+
+                    let into = values.AsSpan(channel * tile, padded)
+
+                    for voxel in 0 .. length - 1 do
+                        into[voxel] <- row[here[voxel]]
+
+                    into.Slice(length).Clear()
+
+                softmax<'T, 'M> classes padded (values.AsSpan())
+
+                for voxel in 0 .. length - 1 do
+                    let channel = int own[start + voxel]
                     let at = sample * classes + channel
-                    recalled[at] <- recalled[at] + math.ToFloat values[channel * padded + index - start]
+                    recalled[at] <- recalled[at] + math.ToFloat values[channel * tile + voxel]
                     wanted[at] <- wanted[at] + 1.0
 
-                struct (values, padded))
+                if gradient <> 0n then
+                    for channel in 0 .. classes - 1 do
+                        values
+                            .AsSpan(channel * tile, length)
+                            .CopyTo(TensorMemory.span gradient (int64 channel * int64 total + int64 start) length)
+
+                start <- start + length
 
         let smooth = Ratios.smoothing options.BatchDice classes options.Smooth
 
@@ -188,45 +235,51 @@ module internal SparseRecall =
                 (fun at -> wanted[at] + smooth at)
                 (if options.PresentOnly then Some wanted else None)
 
-        if not wantsGradient then
-            struct (value, [||], [||])
-        else
-            let indices = Array.zeroCreate<int64>(classes * found.Places.Length)
-            let gradient = Array.zeroCreate<'T>(classes * found.Places.Length)
+        if gradient <> 0n then
+            let offset (channel: int) (start: int) : int64 =
+                int64 channel * int64 total + int64 start
+
+            let factors = values.AsSpan(0, tile)
 
             for sample in 0 .. batch - 1 do
-                let struct (values, padded) = softmax[sample]
-                let start, stop = found.Starts[sample], found.Starts[sample + 1]
+                let mutable start = found.Starts[sample]
+                let stop = found.Starts[sample + 1]
 
-                for index in start .. stop - 1 do
-                    let own = int found.Classes[index]
-                    let voxel = index - start
+                // Of the class's own probability p: slope p (1 - p), and of another q: -slope p q.
+                while start < stop do
+                    let length = min tile (stop - start)
 
-                    let factor =
-                        slopes[sample * classes + own] * math.ToFloat values[own * padded + voxel]
+                    for voxel in 0 .. length - 1 do
+                        let channel = int own[start + voxel]
+                        let row = TensorMemory.span<'T> gradient (offset channel start) length
+                        let probability = math.ToFloat row[voxel]
+                        factors[voxel] <- math.OfFloat(-slopes[sample * classes + channel] * probability)
 
                     for channel in 0 .. classes - 1 do
-                        let at = classes * start + channel * (stop - start) + voxel
-                        let isOwn = if channel = own then 1.0 else 0.0
+                        multiply<'T> (TensorMemory.span gradient (offset channel start) length) factors
 
-                        gradient[at] <- math.OfFloat(factor * (isOwn - math.ToFloat values[channel * padded + voxel]))
+                    for voxel in 0 .. length - 1 do
+                        let row =
+                            TensorMemory.span<'T> gradient (offset (int own[start + voxel]) start) length
 
-                        indices[at] <-
-                            (int64 sample * int64 classes + int64 channel) * int64 count
-                            + int64 found.Places[index]
+                        row[voxel] <- math.OfFloat(math.ToFloat row[voxel] - math.ToFloat factors[voxel])
 
-            struct (value, indices, gradient)
+                    start <- start + length
+
+        value
+
+    let private name = "SkeletonRecall's skeleton recall"
 
     /// The recall of logits (B, C, spatial...) and the target's skeleton, both checked and served.
     let loss (options: SoftRecallOptions) (logits: Tensor) (target: Target) : Tensor =
         Tensors.scoped (fun () ->
             let scores = logits.contiguous ()
             let plain = scores.detach ()
-            let skeleton = GivenGradient.narrow target.Skeleton.Value
+            let skeleton = TensorMemory.narrow target.Skeleton.Value
 
             let valid =
                 target.Valid
-                |> Option.map (fun valid -> GivenGradient.narrow (valid.ne (KeptScalar.Of 0)))
+                |> Option.map (fun valid -> TensorMemory.narrow (valid.ne (KeptScalar.Of 0)))
 
             let batch, classes = int logits.shape[0], int logits.shape[1]
             let count = int (logits.numel () / int64 batch / int64 classes)
@@ -235,28 +288,37 @@ module internal SparseRecall =
                 voxels
                     batch
                     count
-                    (GivenGradient.address skeleton)
-                    (valid |> Option.map GivenGradient.address |> Option.defaultValue 0n)
+                    (TensorMemory.address skeleton)
+                    (valid |> Option.map TensorMemory.address |> Option.defaultValue 0n)
 
             let wantsGradient = torch.is_grad_enabled () && logits.requires_grad
-            let memory = GivenGradient.address plain
 
-            let attach (value: float) (indices: int64[]) (gradient: Tensor) : Tensor =
-                let result = torch.tensor (value, dtype = plain.dtype)
-
+            let gradient =
                 if wantsGradient then
-                    let places = torch.tensor (indices, dtype = torch.int64)
-                    GivenGradient.attach result (scores.flatten().index_select(0L, places)) gradient
+                    Some(torch.empty ([| int64 classes; int64 found.Starts[batch] |], dtype = plain.dtype))
                 else
+                    None
+
+            let memory = gradient |> Option.map TensorMemory.address |> Option.defaultValue 0n
+
+            let value =
+                if plain.dtype = torch.float32 then
+                    run<float32, SingleMath> options batch classes count (TensorMemory.address plain) found memory
+                else
+                    run<float, DoubleMath> options batch classes count (TensorMemory.address plain) found memory
+
+            let result = torch.tensor (value, dtype = plain.dtype)
+
+            match gradient with
+            | None -> result
+            | Some gradient ->
+                GivenGradient.attach
+                    name
                     result
-
-            if plain.dtype = torch.float32 then
-                let struct (value, indices, gradient) =
-                    run<float32, SingleMath> options batch classes count memory found wantsGradient
-
-                attach value indices (torch.tensor (gradient, dtype = torch.float32))
-            else
-                let struct (value, indices, gradient) =
-                    run<float, DoubleMath> options batch classes count memory found wantsGradient
-
-                attach value indices (torch.tensor (gradient, dtype = torch.float64)))
+                    scores
+                    (GivenValues.Scattered
+                        {
+                            Values = gradient
+                            Places = found.Places
+                            Starts = found.Starts
+                        }))

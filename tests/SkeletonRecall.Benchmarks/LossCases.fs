@@ -46,8 +46,13 @@ module LossCases =
         diceAndEntropy logits labels skeleton + Upstream.recall logits skeleton
 
     let private onTop (logits: Tensor) (labels: Tensor) (skeleton: Tensor) : Tensor =
-        diceAndEntropy logits labels skeleton
-        + SoftRecall.loss SoftRecall.standard logits (target labels skeleton)
+        Loss.sum
+            [
+                fun logits _ -> diceAndEntropy logits labels skeleton
+                SoftRecall.loss SoftRecall.standard
+            ]
+            logits
+            (target labels skeleton)
 
     let private fused (logits: Tensor) (labels: Tensor) (skeleton: Tensor) : Tensor =
         Objective.headLoss Objective.skeletonRecall logits (target labels skeleton)

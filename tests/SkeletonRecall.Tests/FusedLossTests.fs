@@ -201,9 +201,9 @@ let tests =
                 let variable = (LossSamples.logits ()).requires_grad_ true
                 let value = FusedLoss.loss paper variable (LossSamples.target ())
 
-                LossSamples.refusesTwice value variable
+                LossSamples.refusesTwice "fused" value variable
                 // A square has a second derivative of its own, which must not hide that the loss has none.
-                LossSamples.refusesTwice (value * value) variable)
+                LossSamples.refusesTwice "fused" (value * value) variable)
 
             testCase "no gradient is made where none is wanted" (fun () ->
                 use _scope = Tensors.scope ()

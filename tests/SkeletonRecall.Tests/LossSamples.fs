@@ -172,19 +172,28 @@ module LossSamples =
             let allowed = gradientTolerance * size exactGradient + 4.0 * unit * size unsaturated
             Expect.isLessThanOrEqual (size (Array.map2 (-) gradient exactGradient)) allowed $"gradient, %s{what}"
 
-    /// Fails unless libtorch refuses to differentiate the gradient of the value by the variable.
-    let refusesTwice (value: Tensor) (variable: Tensor) : unit =
+    /// Fails unless differentiating the gradient of the value by the variable is refused with a sentence that names the
+    /// loss, by both of torch's functions.
+    let refusesTwice (loss: string) (value: Tensor) (variable: Tensor) : unit =
         let gradient =
             (torch.autograd.grad ([| value |], [| variable |], retain_graph = true, create_graph = true))[0]
 
-        let message =
-            try
-                (gradient * gradient).sum().backward()
-                "nothing thrown"
-            with :? System.Runtime.InteropServices.ExternalException as error ->
-                error.Message
+        let twice (differentiate: Tensor -> unit) : unit =
+            let message =
+                try
+                    differentiate ((gradient * gradient).sum())
+                    "nothing thrown"
+                with :? System.Runtime.InteropServices.ExternalException as error ->
+                    error.Message
 
-        Expect.stringContains message "is not implemented" "second derivative"
+            Expect.stringContains message loss "the loss"
+            Expect.stringContains message "second derivatives are not offered" "what is refused"
+
+        twice (fun sum ->
+            torch.autograd.grad ([| sum |], [| variable |], retain_graph = true)
+            |> ignore)
+
+        twice _.backward()
 
     let private checkPasses (logits: unit -> Tensor) (loss: Loss) (target: unit -> Target) () : unit =
         use _scope = Tensors.scope ()

@@ -126,12 +126,36 @@ let tests =
                 for got, wanted in Array.zip (Tensors.toArray<float> once) single do
                     Expect.isLessThan (abs (got - 3.0 * wanted)) 1e-15 "three times")
 
+            testPropertyWithConfig cases "in a sum it agrees with the composition" (fun case ->
+                use _scope = Tensors.scope ()
+                let entropy: Loss = CrossEntropy.loss CrossEntropy.standard
+
+                LossSamples.agree
+                    $"%A{case}, summed"
+                    (Loss.sum
+                        [
+                            entropy
+                            Loss.weighted 0.7 (SoftRecall.loss case.Options)
+                            SoftRecall.loss SoftRecall.standard
+                        ])
+                    (fun logits target ->
+                        entropy logits target
+                        + SoftRecall.composed case.Options logits target * Scalar.op_Implicit 0.7
+                        + SoftRecall.composed SoftRecall.standard logits target)
+                    (inputs case))
+
             testCase "the gradient's gradient is refused" (fun () ->
                 use _scope = Tensors.scope ()
+
+                let summed =
+                    Loss.sum [ SoftDice.loss SoftDice.standard; SoftRecall.loss SoftRecall.standard ]
+
+                let logits = (LossSamples.logits ()).requires_grad_ true
+                LossSamples.refusesTwice "skeleton recall" (summed logits (LossSamples.target ())) logits
                 let variable = (LossSamples.logits ()).requires_grad_ true
                 let value = standard variable (LossSamples.target ())
-                LossSamples.refusesTwice value variable
-                LossSamples.refusesTwice (value * value) variable)
+                LossSamples.refusesTwice "skeleton recall" value variable
+                LossSamples.refusesTwice "skeleton recall" (value * value) variable)
 
             testList
                 "composed"
