@@ -170,7 +170,8 @@ type internal GivenFunction() =
                     if factor = 1.0 then
                         saved[1]
                     else
-                        saved[1] * KeptScalar.Of factor
+                        use number: Scalar = Scalar.op_Implicit factor
+                        saved[1] * number
 
                 let gradient =
                     match layout.Starts with
