@@ -189,9 +189,7 @@ module LossSamples =
             Expect.stringContains message loss "the loss"
             Expect.stringContains message "second derivatives are not offered" "what is refused"
 
-        twice (fun sum ->
-            torch.autograd.grad ([| sum |], [| variable |], retain_graph = true)
-            |> ignore)
+        twice (fun sum -> torch.autograd.grad ([| sum |], [| variable |], retain_graph = true) |> ignore)
 
         twice _.backward()
 
