@@ -210,6 +210,10 @@ type SkeletonizeArguments =
 /// The commands.
 type Arguments =
     | [<CliPrefix(CliPrefix.None)>] Demo of ParseResults<DemoArguments>
+    | [<CliPrefix(CliPrefix.None)>] Fingerprint of ParseResults<FingerprintArguments>
+    | [<CliPrefix(CliPrefix.None)>] Plan of ParseResults<PlanArguments>
+    | [<CliPrefix(CliPrefix.None)>] Preprocess of ParseResults<PreprocessArguments>
+    | [<CliPrefix(CliPrefix.None)>] Plan_And_Preprocess of ParseResults<PlanAndPreprocessArguments>
     | [<CliPrefix(CliPrefix.None)>] Train of ParseResults<TrainArguments>
     | [<CliPrefix(CliPrefix.None)>] Predict of ParseResults<PredictArguments>
     | [<CliPrefix(CliPrefix.None)>] Evaluate of ParseResults<EvaluateArguments>
@@ -222,6 +226,10 @@ type Arguments =
         member this.Usage =
             match this with
             | Demo _ -> "generate vessels, train with and without skeleton recall, predict, compare, report."
+            | Fingerprint _ -> "measure a data set's images: fingerprint -d DATASET."
+            | Plan _ -> "plan patches and networks by the fingerprint: plan -d DATASET."
+            | Preprocess _ -> "crop, normalize and resample the cases by the plans: preprocess -d DATASET."
+            | Plan_And_Preprocess _ -> "fingerprint, plan and preprocess: plan-and-preprocess -d DATASET."
             | Train _ -> "train a network: train DATASET CONFIGURATION FOLD."
             | Predict _ -> "predict label maps: predict -i IMAGES -o LABELS -m CHECKPOINT."
             | Evaluate _ -> "score label maps against true ones: evaluate TRUTH PREDICTION."

@@ -10,6 +10,10 @@ open SkeletonRecall.Training
 let private dispatch (terminal: Terminal) (command: Arguments) : int =
     match command with
     | Demo arguments -> Demo.run terminal arguments
+    | Fingerprint arguments -> Prepare.fingerprint arguments |> Prepare.run terminal
+    | Plan arguments -> Prepare.plan arguments |> Prepare.run terminal
+    | Preprocess arguments -> Prepare.preprocess arguments |> Prepare.run terminal
+    | Plan_And_Preprocess arguments -> Prepare.planAndPreprocess arguments |> Prepare.run terminal
     | Train arguments -> Train.run terminal arguments
     | Predict arguments -> Predict.run terminal arguments
     | Evaluate arguments -> Evaluate.run terminal arguments

@@ -73,36 +73,52 @@ module ClassLocations =
 
         places
 
-    /// The positions of the labels of a case, as nnU-Net samples them (seed 1234). `ignore` is the data set's ignore label.
-    /// Labels below 0, which mark what lies outside, are no class.
-    let ofLabels (ignore: int option) (labels: LabelMap) : ClassLocations =
+    // Positions of the labels that are not ignored: they are annotated.
+    let private annotated (random: NumpyRandom) (count: int) (ignored: int) (data: int16[]) : int[] =
+        let found = Array.zeroCreate<int>(data.Length - count)
+        let mutable next = 0
+
+        for at in 0 .. data.Length - 1 do
+            if int data[at] <> ignored then
+                found[next] <- at
+                next <- next + 1
+
+        thinOut random found
+
+    // `merge` makes the classes of the positions of each label.
+    let private find (ignore: int option) (labels: LabelMap) (merge: int[][] -> (int * int[]) list) : ClassLocations =
         let data = labels.Data
         let counts = histogram data
-        let ignored = Option.defaultValue -1 ignore
         let random = NumpyRandom seed
-        let places = positions counts ignored data
 
         let classes =
             [
-                for label in 1 .. places.Length - 1 do
-                    if places[label].Length > 0 then
-                        label, thinOut random places[label]
+                for key, places in merge (positions counts (Option.defaultValue -1 ignore) data) do
+                    if places.Length > 0 then
+                        key, thinOut random places
             ]
-
-        let annotated =
-            ignore
-            |> Option.map (fun ignored ->
-                let found = Array.zeroCreate<int>(data.Length - counts[ignored])
-                let mutable next = 0
-
-                for at in 0 .. data.Length - 1 do
-                    if int data[at] <> ignored then
-                        found[next] <- at
-                        next <- next + 1
-
-                thinOut random found)
 
         {
             Classes = Map.ofList classes
-            Annotated = annotated
+            Annotated =
+                ignore
+                |> Option.map (fun ignored -> annotated random counts[ignored] ignored data)
         }
+
+    /// The positions of the labels of a case, as nnU-Net samples them (seed 1234). `ignore` is the data set's ignore label.
+    /// Labels below 0, which mark what lies outside, are no class.
+    let ofLabels (ignore: int option) (labels: LabelMap) : ClassLocations =
+        find ignore labels (fun places -> [ for label in 1 .. places.Length - 1 -> label, places[label] ])
+
+    /// The same for the classes of a data set: its labels, or its regions, numbered from 1 in their order. Regions may share
+    /// positions.
+    let ofDataset (dataset: Dataset) (labels: LabelMap) : ClassLocations =
+        if Dataset.hasRegions dataset then
+            find dataset.Ignore labels (fun places ->
+                dataset.Regions
+                |> List.mapi (fun number region ->
+                    let found = region.Labels |> List.map (fun label -> places[label]) |> Array.concat
+                    Array.sortInPlace found
+                    number + 1, found))
+        else
+            ofLabels dataset.Ignore labels

@@ -76,9 +76,17 @@ module Fingerprint =
                         let drawn = int (random.NextInclusive(uint32 (places.Length - 1)))
                         counts[drawn] <- counts[drawn] + 1
 
+                // Only what was drawn is kept: of a large foreground that is little.
+                let drawn =
+                    [|
+                        for i in 0 .. places.Length - 1 do
+                            if counts[i] > 0 then
+                                i
+                    |]
+
                 {
-                    Values = places |> Array.map (fun place -> image.Data[start + place])
-                    Counts = counts
+                    Values = drawn |> Array.map (fun i -> image.Data[start + places[i]])
+                    Counts = drawn |> Array.map (fun i -> counts[i])
                 }
         ]
 

@@ -246,13 +246,13 @@ module Preprocess =
             return resampled, cutLabels |> Option.map (Resample.labels configuration.Resampling wanted size), properties
         }
 
-    /// A case by a configuration. `transpose` is the plans' order of the axes; `ignore` is the data set's ignore label. A
-    /// problem, which names the case, for other channels than planned, voxels that are no numbers, a plane where volumes are
+    /// A case by a configuration. `transpose` is the plans' order of the axes; The data set names the classes to be
+    /// found. A problem, which names the case, for other channels than planned, voxels that are no numbers, a plane where volumes are
     /// wanted, and a size of which resampling would leave nothing.
     let case
         (transpose: int list)
         (configuration: Configuration)
-        (ignore: int option)
+        (dataset: Dataset)
         (case: Case)
         : Result<PreprocessedCase, Problem> =
         prepared transpose configuration case.Id case.Image case.Labels
@@ -262,7 +262,7 @@ module Preprocess =
                 Image = image
                 Labels = labels
                 Properties = properties
-                Locations = labels |> Option.map (ClassLocations.ofLabels ignore)
+                Locations = labels |> Option.map (ClassLocations.ofDataset dataset)
             })
 
     /// An image to be predicted, by a configuration, and what leads back. Problems as of `case`; `id` names it in them.
@@ -295,16 +295,12 @@ module Preprocess =
         |> Volume.withSpacing (CaseProperties.spacing properties)
         |> Axes.labels (Axes.inverse properties.Transpose)
 
-    /// The most memory in bytes that a case takes while it is preprocessed, the case as read included: the read image and
-    /// labels, the part cut out, the resampled image, and of one channel at a time what lies between two axes.
-    let peakBytes (channels: int) (read: Extent) (cropped: Extent) (resampled: Extent) : int64 =
-        let bytes (each: int64) (extent: Extent) = each * int64 extent.Count
+    /// The most memory in bytes that a case takes while it is preprocessed, the case as read included, for its numbers of voxels as
+    /// read, cropped and resampled: the read image and labels, the part cut out, the resampled image, and of one channel
+    /// at a time what lies between two axes.
+    let peakBytes (channels: int) (read: int64) (cropped: int64) (resampled: int64) : int64 =
         let image = 4L * int64 channels
 
-        bytes (image + 2L) read
-        // Which voxels are not zero: a flag and, where cavities are looked for, a component of each.
-        + max
-            (bytes 6L read)
-            (bytes (image + 3L) cropped
-             + bytes (image + 2L) resampled
-             + 2L * max (bytes 4L cropped) (bytes 4L resampled))
+        // Which voxels are not zero: a flag and, where cavities are looked for, the number of a component of each.
+        (image + 2L) * read
+        + max (6L * read) ((image + 3L) * cropped + (image + 2L) * resampled + 8L * max cropped resampled)

@@ -45,6 +45,9 @@ let private inputs (shape: int list) (channels: int) : float32[] * int16[] =
 
     image, labels
 
+let private dataset: Dataset =
+    Dataset.create "made" [ "a" ] [ "background", 0; "one", 1; "two", 2 ] ".nii.gz" 1
+
 let private ct: Normalization =
     Ct
         {
@@ -92,7 +95,7 @@ let private wanted
     let case = caseOf isPlane shape spacing schemes.Length
 
     let found =
-        Preprocess.case order (configuration target schemes) None case
+        Preprocess.case order (configuration target schemes) dataset case
         |> Problem.orThrow
 
     let image = array $"%s{name}-image"
@@ -199,7 +202,7 @@ let tests =
 
                 // The spacing as it is, so that nothing is resampled.
                 let found =
-                    Preprocess.case [ 2; 0; 1 ] (configuration [ 2.0; 1.0; 1.1 ] [ ZScore ]) None case
+                    Preprocess.case [ 2; 0; 1 ] (configuration [ 2.0; 1.0; 1.1 ] [ ZScore ]) dataset case
                     |> Problem.orThrow
 
                 let back =
@@ -230,7 +233,7 @@ let tests =
             test "an image to predict goes the same way as that of a case" {
                 let case = caseOf false volume [ 1.5; 1.0; 1.2 ] 2
                 let plan = configuration [ 1.2; 0.9; 1.6 ] [ ZScore; RescaleTo01 ]
-                let trained = Preprocess.case [ 0; 1; 2 ] plan None case |> Problem.orThrow
+                let trained = Preprocess.case [ 0; 1; 2 ] plan dataset case |> Problem.orThrow
 
                 let image, properties =
                     Preprocess.image [ 0; 1; 2 ] plan case.Id case.Image |> Problem.orThrow
@@ -255,7 +258,7 @@ let tests =
 
                 for order in [ [ 0; 1; 2 ]; [ 1; 2; 0 ] ] do
                     for case in [ case; filled ] do
-                        Preprocess.case order (configuration [ 1.0; 1.0; 1.0 ] [ ZScore ]) None case
+                        Preprocess.case order (configuration [ 1.0; 1.0; 1.0 ] [ ZScore ]) dataset case
                         |> Problem.orThrow
                         |> ignore
 
@@ -265,7 +268,7 @@ let tests =
 
             test "what cannot be prepared is refused in one sentence" {
                 let prepared spacing schemes order case =
-                    Preprocess.case order (configuration spacing schemes) None case |> refused
+                    Preprocess.case order (configuration spacing schemes) dataset case |> refused
 
                 let case = caseOf false volume [ 1.0; 1.0; 1.0 ] 1
                 let broken = Array.copy case.Image.Data
@@ -320,7 +323,7 @@ let tests =
                     }
 
                 let found =
-                    Preprocess.case [ 0; 1; 2 ] (configuration [ 1.0; 1.0; 1.0 ] [ ZScore ]) None empty
+                    Preprocess.case [ 0; 1; 2 ] (configuration [ 1.0; 1.0; 1.0 ] [ ZScore ]) dataset empty
                     |> Problem.orThrow
 
                 Expect.equal found.Image.Extent case.Image.Extent "size"
