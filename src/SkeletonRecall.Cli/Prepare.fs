@@ -204,6 +204,24 @@ module Prepare =
             ])
         |> Terminal.table terminal [ "configuration"; "patch"; "batch"; "spacing mm"; "median image"; "stages" ]
 
+    // Ends the job where something is wrong with the data set.
+    let private verify (terminal: Terminal) (folder: string) : Result<unit, Problem> =
+        Terminal.progress terminal "verifying" (fun report ->
+            Verification.run (standardWorkers "2d") terminal.Stop report folder)
+        |> Result.bind (fun verified ->
+            Verify.print terminal folder verified
+
+            if Verification.passed verified then
+                Ok()
+            else
+                Error(
+                    Mismatch(
+                        folder,
+                        "a data set with what was named above",
+                        "one that verify finds nothing wrong with"
+                    )
+                ))
+
     // Everything that is to be done with one data set.
     let private prepare (job: Job) (terminal: Terminal) (name: string) : Result<Outcome, Problem> =
         let request (workers: int) : PrepareRequest =
@@ -218,8 +236,11 @@ module Prepare =
         let note = Terminal.line terminal
 
         Problem.attempt {
-            let! _, dataset = Preparation.dataset (request 1)
+            let! folder, dataset = Preparation.dataset (request 1)
             note $"%s{dataset.Name}"
+
+            if job.Verify then
+                do! verify terminal folder
 
             let! fingerprint =
                 if job.Measure then

@@ -20,7 +20,8 @@ module Verify =
         | Gravity.Wrong -> "wrong"
         | Gravity.Doubtful -> "doubtful"
 
-    let private print (terminal: Terminal) (folder: string) (verified: Verified) : unit =
+    /// Findings as lines.
+    let print (terminal: Terminal) (folder: string) (verified: Verified) : unit =
         let dataset = verified.Dataset
 
         let kinds =

@@ -52,15 +52,7 @@ module Preparation =
     /// The raw folder of a data set, by number, name or its own path, and what its dataset.json says.
     let dataset (request: PrepareRequest) : Result<string * Dataset, Problem> =
         Problem.attempt {
-            let! folder =
-                if
-                    request.Dataset.IndexOfAny [| '/'; '\\' |] >= 0
-                    && Directory.Exists request.Dataset
-                then
-                    Ok(Path.TrimEndingDirectorySeparator request.Dataset)
-                else
-                    Store.datasetFolder request.Roots request.Dataset
-
+            let! folder = Store.rawFolder request.Roots request.Dataset
             let! dataset = Store.readDataset folder
             return folder, dataset
         }

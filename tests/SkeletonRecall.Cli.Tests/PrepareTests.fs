@@ -90,6 +90,33 @@ let tests =
                     Expect.isTrue (there (Path.Combine("nnUNetPlans_3d_fullres", "case_1.safetensors"))) "a case")
             }
 
+            test "a data set that does not verify is not measured" {
+                Commands.inFolder (fun root ->
+                    makeDataset root 3
+
+                    let good =
+                        Commands.run [ "fingerprint"; "-d"; "3"; "--verify_dataset_integrity"; "--root"; root ]
+
+                    Expect.equal (good.Code, good.Error) (0, "") good.Output
+                    File.Delete(Path.Combine(root, "raw", "Dataset003_Rods", "labelsTr", "case_2.nii.gz"))
+
+                    let bad =
+                        Commands.run
+                            [
+                                "plan-and-preprocess"
+                                "-d"
+                                "3"
+                                "--verify_dataset_integrity"
+                                "--clean"
+                                "--root"
+                                root
+                            ]
+
+                    Expect.equal bad.Code 1 bad.Output
+                    Expect.stringContains bad.Output "case_2" "the finding"
+                    Expect.stringContains bad.Error "wanted one that verify finds nothing wrong with" "the end")
+            }
+
             test "--json leaves one JSON text on the output" {
                 Commands.inFolder (fun root ->
                     makeDataset root 3
