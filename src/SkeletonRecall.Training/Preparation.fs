@@ -344,7 +344,7 @@ module Preparation =
                         request.Workers
                         request.Memory
                         stop
-                        (fun number (files, _) -> report number (CaseId.value files.Case))
+                        (fun number (files: CaseFiles, _) -> report number (CaseId.value files.Case))
                         snd
                         one
                         (List.zip files needs)

@@ -55,6 +55,8 @@ module Program =
                 else
                     None)
 
+        let rows = rows @ PreprocessCases.run python seconds options.Only
+
         let rows =
             if options.Only = "" then
                 rows @ LossCases.run python options.Quick
@@ -83,6 +85,9 @@ module Program =
                 2
         | "loss" :: rest ->
             LossCases.child rest
+            0
+        | [ "preprocess" ] ->
+            PreprocessCases.child ()
             0
         | [ "losses" ] ->
             let rows = LossCases.run (Python.find ()) false

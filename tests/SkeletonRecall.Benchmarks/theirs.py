@@ -132,7 +132,62 @@ def nifti(file):
     return result
 
 
+def resize(values, shape, order):
+    # scikit-image's resize without a filter, as nnU-Net calls it.
+    values = values.astype(float)
+    factors = [new / old for new, old in zip(shape, values.shape)]
+    result = ndimage.zoom(values, factors, order=order, mode="nearest", grid_mode=True)
+    return np.clip(result, values.min(), values.max())
+
+
+def zoom(image, size):
+    result = ndimage.zoom(image, size[0] / image.shape[0], order=3, mode="nearest", grid_mode=True)
+    return np.clip(result, image.min(), image.max())
+
+
+def prepared(image, labels):
+    # nnU-Net's crop, z-score, resampling and class locations of a case of one channel.
+    spacing, target = (1.5, 0.8, 0.8), (1.2, 0.7, 0.9)
+    mask = ndimage.binary_fill_holes(image != 0)
+    box = tuple(slice(at.min(), at.max() + 1) for at in np.where(mask))
+    mask, image, labels = mask[box], image[box], labels[box]
+    labels = np.where((labels == 0) & ~mask, -1, labels).astype(np.int16)
+    image = (image - image.mean(dtype=np.float64)) / max(image.std(dtype=np.float64), 1e-8)
+    shape = [int(round(old / new * length)) for old, new, length in zip(spacing, target, image.shape)]
+    resampled = resize(image, shape, 3).astype(np.float32)
+    seg = np.zeros(shape, np.int16)
+    for label in np.unique(labels):
+        seg[resize(labels == label, shape, 1) >= 0.5] = label
+    random = np.random.RandomState(1234)
+    at = np.argwhere(seg == 1)
+    kept = max(min(10000, len(at)), int(np.ceil(len(at) * 0.01)))
+    locations = at[random.choice(len(at), kept, replace=False)]
+    return resampled, seg, locations
+
+
+def preprocess(image, labels):
+    resampled, seg, _ = prepared(image, labels)
+    return np.concatenate([resampled.ravel(), seg.ravel().astype(np.float32)])
+
+
+def preprocess_peak(image, labels):
+    def status(key):
+        with open("/proc/self/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith(key)) / 1024
+
+    prepared(image[:20, :24, :24], labels[:20, :24, :24])
+    before = status("VmRSS")
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+    result = prepared(image, labels)
+    assert len(result) == 3
+    return np.array([status("VmHWM") - before])
+
+
 OPERATIONS = {
+    "zoom": (zoom, np.float32),
+    "preprocess": (preprocess, np.float32),
+    "preprocess_peak": (preprocess_peak, np.float64),
     "nifti": (nifti, np.int16),
     "tubed": (tubed, np.int16),
     "thinning": (thinning, np.uint8),
@@ -148,7 +203,7 @@ OPERATIONS = {
 }
 
 # So slow that one run must do.
-SLOW = {"persistence"}
+SLOW = {"persistence", "preprocess_peak"}
 
 
 def best(seconds, work):
