@@ -43,6 +43,13 @@ module Prepare =
         | Some other when other <> served -> wrong flag $"'%s{other}'" $"%s{served}, the only one that is served"
         | _ -> Ok()
 
+    // A list takes every word up to the next flag that is known, a flag that is not among them.
+    let private tryFlag (values: string list) : string option =
+        values |> List.tryFind (fun value -> value.StartsWith '-')
+
+    let private noName (flag: string) (got: string) : Result<'T, Problem> =
+        wrong flag $"'%s{got}'" "names; no flag of this command is called so"
+
     /// A number of workers, at least 1.
     let workers (flag: string) (count: int option) : Result<int option, Problem> =
         match count with
@@ -64,6 +71,7 @@ module Prepare =
         let names = names |> Option.defaultValue [ "2d"; "3d_fullres"; "3d_lowres" ]
 
         match counts with
+        | _ when (tryFlag names).IsSome -> tryFlag names |> Option.get |> noName "-c"
         | Some counts when List.exists (fun count -> count < 1) counts ->
             wrong "-np" (counts |> List.map string |> String.concat " ") "1 or more"
         | None -> Ok(names |> List.map (fun name -> name, None))
@@ -297,6 +305,10 @@ module Prepare =
     let run (terminal: Terminal) (job: Result<Job, Problem>) : int =
         Problem.attempt {
             let! job = job
+
+            match tryFlag job.Datasets with
+            | Some other -> do! noName "-d" other
+            | None -> ()
 
             // The summary alone is to be on the output.
             let spoken =

@@ -500,6 +500,7 @@ let tests =
                             File.Delete(Path.Combine(raw, "imagesTr", $"rod_%d{number}_%04d{channel}.nii.gz"))
 
                     Store.writeDataset raw { dataset with TrainingCount = 2 } |> Problem.orThrow
+                    Directory.Delete(target request, true)
                     planned request |> ignore
                     let notes = ResizeArray<string>()
 
