@@ -220,6 +220,8 @@ type Arguments =
     | [<CliPrefix(CliPrefix.None)>] Compare of ParseResults<CompareArguments>
     | [<CliPrefix(CliPrefix.None)>] Skeletonize of ParseResults<SkeletonizeArguments>
     | [<CliPrefix(CliPrefix.None)>] Verify of ParseResults<VerifyArguments>
+    | [<CliPrefix(CliPrefix.None)>] Convert of ParseResults<ConvertArguments>
+    | [<CliPrefix(CliPrefix.None)>] Sample of ParseResults<SampleArguments>
     | Version
 
     interface IArgParserTemplate with
@@ -236,6 +238,8 @@ type Arguments =
             | Compare _ -> "compare two folders of label maps: compare TRUTH FIRST SECOND."
             | Skeletonize _ -> "tubed skeleton of a label map: skeletonize INPUT OUTPUT."
             | Verify _ -> "look for what is wrong with a data set: verify DATASET."
+            | Convert _ -> "make a data set from images and masks: convert KIND SOURCE TARGET."
+            | Sample _ -> "make a data set with known labels: sample KIND TARGET."
             | Version -> "print the version."
 
 /// What came of reading a command line.

@@ -20,6 +20,8 @@ let private dispatch (terminal: Terminal) (command: Arguments) : int =
     | Compare arguments -> Compare.run terminal arguments
     | Skeletonize arguments -> Skeletonize.run terminal arguments
     | Verify arguments -> Verify.run terminal arguments
+    | Convert arguments -> Convert.run terminal arguments
+    | Arguments.Sample arguments -> MakeSample.run terminal arguments
     | Version ->
         let version =
             Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()
