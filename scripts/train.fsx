@@ -128,6 +128,7 @@ let history =
                 ValidationLoss = nan
                 Terms = []
                 PseudoDice = []
+                Measures = []
                 Seconds = clock.Elapsed.TotalSeconds
             }
     ]

@@ -1,5 +1,3 @@
-using Measure = SkeletonRecall.Measure;
-
 namespace SkeletonRecall.CSharp;
 
 /// <summary>
@@ -48,11 +46,57 @@ public sealed record Scores
     /// <summary>The same of the prediction.</summary>
     public Betti Prediction { get; }
 
+    /// <summary>
+    /// Everything that was measured, nnU-Net's own measures included.
+    /// </summary>
+    public IReadOnlyDictionary<Measure, double> Values => Core.Values.FromCore();
+
+    /// <summary>The value of a measure; NaN where it was not asked for.</summary>
+    public double Value(Measure measure) => Core.Value(measure.ToCore());
+
     /// <summary>Absolute differences of the numbers of components, tunnels and cavities.</summary>
     public Betti BettiErrors => new(Count(Measure.B0Error), Count(Measure.B1Error), Count(Measure.B2Error));
 
-    private int Count(Measure measure) => (int)Core.Value(measure);
+    private int Count(Measure measure) => (int)Value(measure);
 }
+
+/// <summary>What is measured, and by which convention.</summary>
+public sealed record EvaluationOptions
+{
+    /// <summary>Connectivity, empty masks, surfaces; the paper's by default.</summary>
+    public Profile Profile { get; init; } = Profile.Paper;
+
+    /// <summary>
+    /// The measures, beside nnU-Net's own, which are always there; overlap, clDice, and Betti numbers with their errors by
+    /// default.
+    /// </summary>
+    public IReadOnlyList<Measure> Measures { get; init; } =
+        Interop.FromList(Pipeline.Evaluation.standard.Measures, measure => measure.FromCore());
+
+    internal Pipeline.EvaluationOptions ToCore() =>
+        new(Profile.Core, Interop.ToList(Measures, measure => measure.ToCore()));
+}
+
+/// <summary>One case of two folders.</summary>
+/// <param name="Case">Its name.</param>
+/// <param name="PredictionFile">The prediction's file; where it should be when it is missing.</param>
+/// <param name="ReferenceFile">The reference's file; where it should be when it is missing.</param>
+/// <param name="Scores">The scores of each class; none where the case has a problem.</param>
+/// <param name="Problem">What is wrong with the case, in one line; null where it was scored.</param>
+public sealed record CaseScores(
+    string Case,
+    string PredictionFile,
+    string ReferenceFile,
+    IReadOnlyList<Scores> Scores,
+    string? Problem
+);
+
+/// <summary>Wilcoxon's signed-rank test of paired values, two-sided.</summary>
+/// <param name="Statistic">The smaller of the two sums of ranks.</param>
+/// <param name="P">The probability of such a difference or a greater one by chance; NaN without any difference.</param>
+/// <param name="IsExact">Whether P is exact; else it is by the normal approximation.</param>
+/// <param name="Count">The pairs that differ.</param>
+public sealed record SignedRank(double Statistic, double P, bool IsExact, int Count);
 
 /// <summary>A mean and the 95 % interval around it.</summary>
 /// <param name="Mean">The mean of the values that are not NaN.</param>
@@ -95,6 +139,102 @@ public static class Evaluation
             ),
             core => new Scores(core)
         );
+    }
+
+    /// <summary>
+    /// The scores of every foreground class of the data set, in the order of their ids, of the measures and by the
+    /// convention that were chosen. Voxels of the data set's ignore label count nowhere.
+    /// </summary>
+    /// <exception cref="ArgumentException">The extents differ, or the profile's connectivity does not serve.</exception>
+    public static IReadOnlyList<Scores> Score(
+        EvaluationOptions options,
+        Dataset dataset,
+        string caseName,
+        LabelMap prediction,
+        LabelMap truth
+    )
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(dataset);
+        ArgumentNullException.ThrowIfNull(caseName);
+        ArgumentNullException.ThrowIfNull(prediction);
+        ArgumentNullException.ThrowIfNull(truth);
+        return Interop.FromList(
+            Pipeline.Evaluation.score(options.ToCore(), dataset.Core, caseName, prediction.Core, truth.Core),
+            core => new Scores(core)
+        );
+    }
+
+    /// <summary>
+    /// Scores every case of two folders, matched by name whatever the formats, in the order of their names. What is wrong
+    /// with one case leaves the others alone.
+    /// </summary>
+    /// <param name="dataset">Classes and ignore label.</param>
+    /// <param name="truth">The folder of true label maps.</param>
+    /// <param name="prediction">The folder of predicted ones.</param>
+    /// <param name="options">Measures and convention.</param>
+    /// <param name="allowMissing">Whether cases without a counterpart are left out; each is a problem otherwise.</param>
+    /// <param name="parallel">Cases that are scored at once; 0 for as many as there are cores.</param>
+    /// <param name="progress">Hears the share that is done, 0 to 1.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    /// <exception cref="ProblemException">A folder cannot be read, or there is no common case.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public static IReadOnlyList<CaseScores> Folders(
+        Dataset dataset,
+        string truth,
+        string prediction,
+        EvaluationOptions? options = null,
+        bool allowMissing = false,
+        int parallel = 0,
+        IProgress<double>? progress = null,
+        CancellationToken cancellation = default
+    )
+    {
+        ArgumentNullException.ThrowIfNull(dataset);
+        ArgumentNullException.ThrowIfNull(truth);
+        ArgumentNullException.ThrowIfNull(prediction);
+        var request = new Pipeline.EvaluateRequest(
+            truth,
+            prediction,
+            dataset.Core,
+            (options ?? new()).ToCore(),
+            allowMissing,
+            parallel
+        );
+        var cases = Interop.OrThrow(
+            Pipeline.FolderEvaluation.run(
+                request,
+                cancellation,
+                Interop.ToFunction<double, string, Microsoft.FSharp.Core.Unit>(
+                    (share, _) =>
+                    {
+                        progress?.Report(share);
+                        return null!;
+                    }
+                )
+            )
+        );
+        return Interop.FromList(
+            cases,
+            core => new CaseScores(
+                core.Case,
+                core.Prediction,
+                core.Reference,
+                core.Outcome.IsOk ? Interop.FromList(core.Outcome.ResultValue, score => new Scores(score)) : [],
+                core.Outcome.IsOk ? null : Pipeline.ProblemModule.message(core.Outcome.ErrorValue)
+            )
+        );
+    }
+
+    /// <summary>
+    /// Wilcoxon's signed-rank test of pairs, one per case; equal to scipy's with its standard options. Pairs with NaN are
+    /// left out.
+    /// </summary>
+    public static SignedRank Wilcoxon(IEnumerable<(double First, double Second)> pairs)
+    {
+        ArgumentNullException.ThrowIfNull(pairs);
+        var core = Pipeline.SignedRank.test(Interop.ToPairs(pairs));
+        return new(core.Statistic, core.P, core.IsExact, core.Count);
     }
 
     /// <summary>

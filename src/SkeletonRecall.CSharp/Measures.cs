@@ -42,9 +42,9 @@ public sealed record Betti(int B0, int B1, int B2)
 {
     /// <summary>
     /// The Betti numbers of a mask. The background hangs together by the dual connectivity: 4 where the foreground has 8,
-    /// 6 where it has 26, and the other way round. By default 8 in planes and 26 in volumes.
+    /// 6 where it has 26 or 18, and the other way round (26 where it has 6). By default 8 in planes and 26 in volumes.
     /// </summary>
-    /// <exception cref="ArgumentException">The connectivity is of another rank, or 18, which is not served.</exception>
+    /// <exception cref="ArgumentException">The connectivity is of another rank.</exception>
     public static Betti Measure(Mask mask, Connectivity? foreground = null)
     {
         ArgumentNullException.ThrowIfNull(mask);

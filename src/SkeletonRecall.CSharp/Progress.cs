@@ -7,6 +7,7 @@ namespace SkeletonRecall.CSharp;
 /// <param name="ValidationLoss">Mean loss of the validation iterations, all heads; NaN without validation.</param>
 /// <param name="Terms">Each term of the objective: its mean over the validation iterations, unweighted.</param>
 /// <param name="PseudoDice">Dice of each foreground class over the epoch's validation patches; NaN where there is none.</param>
+/// <param name="Measures">Measures on whole validation cases: the mean over cases of each class, then over classes; empty where the epoch had no such validation.</param>
 /// <param name="Seconds">Wall time of the epoch.</param>
 public sealed record EpochReport(
     int Epoch,
@@ -15,6 +16,7 @@ public sealed record EpochReport(
     double ValidationLoss,
     IReadOnlyList<TermValue> Terms,
     IReadOnlyList<double> PseudoDice,
+    IReadOnlyDictionary<Measure, double> Measures,
     double Seconds
 )
 {
@@ -26,6 +28,7 @@ public sealed record EpochReport(
             core.ValidationLoss,
             Interop.FromList(core.Terms, pair => new TermValue(pair.Item1, pair.Item2)),
             Interop.FromList(core.PseudoDice),
+            core.Measures.ToDictionary(pair => pair.Item1.FromCore(), pair => pair.Item2),
             core.Seconds
         );
 }

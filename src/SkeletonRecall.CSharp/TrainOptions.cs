@@ -55,6 +55,24 @@ public sealed record TrainOptions
     /// <summary>Epochs between two files checkpoint_latest; 50 by default.</summary>
     public int SaveEvery { get; init; } = 50;
 
+    /// <summary>
+    /// Epochs between two validations on whole cases, which the last epoch has too; 0, the default, leaves them out.
+    /// </summary>
+    public int ValidateEvery { get; init; }
+
+    /// <summary>
+    /// What validations on whole cases measure, by the paper's profile; Dice, clDice and the errors of B0 and B1 by default.
+    /// Dice is always among it.
+    /// </summary>
+    public IReadOnlyList<Measure> Measures { get; init; } =
+    [Measure.Dice, Measure.ClDice, Measure.B0Error, Measure.B1Error];
+
+    /// <summary>
+    /// The measure on whole validation cases that decides which weights are the best, among those whose Dice is within 0.01
+    /// of the best one; null, the default, leaves it to the moving pseudo-Dice of patches.
+    /// </summary>
+    public Measure? BestBy { get; init; }
+
     internal Pipeline.TrainOptions ToCore() =>
         new(
             Objective.Core,
@@ -70,7 +88,10 @@ public sealed record TrainOptions
             Mirror,
             Seed,
             Workers,
-            SaveEvery
+            SaveEvery,
+            ValidateEvery,
+            Interop.ToList(Measures, measure => measure.ToCore()),
+            BestBy is { } best ? best.ToCore() : null
         );
 
     internal static TrainOptions From(Pipeline.TrainOptions core) =>
@@ -90,5 +111,8 @@ public sealed record TrainOptions
             Seed = core.Seed,
             Workers = core.Workers,
             SaveEvery = core.SaveEvery,
+            ValidateEvery = core.ValidateEvery,
+            Measures = Interop.FromList(core.Measures, measure => measure.FromCore()),
+            BestBy = core.BestBy is { } best ? best.Value.FromCore() : null,
         };
 }

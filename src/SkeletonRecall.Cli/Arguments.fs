@@ -46,6 +46,9 @@ type TrainArguments =
     | Max_Features of count: int
     | Mirror of axes: string
     | Save_Every of epochs: int
+    | Validate_Every of epochs: int
+    | Measures of names: string
+    | Best_By of measure: string
     | Seed of number: int
     | Workers of count: int
     | Threads of count: int
@@ -79,6 +82,12 @@ type TrainArguments =
             | Max_Features _ -> "largest number of feature maps of a stage (default: 512)."
             | Mirror _ -> "mirroring in training and prediction: all or none (default: all)."
             | Save_Every _ -> "epochs between two latest checkpoints (default: 50)."
+            | Validate_Every _ ->
+                "epochs between two validations on whole cases by the sliding window, which the last epoch has too; 0 leaves them out (default: 0, or 10 where --measures or --best-by is given)."
+            | Measures _ ->
+                "what validations on whole cases measure, as in evaluate, e.g. clDice,B0Error (default: Dice, clDice, B0Error, B1Error). Dice is always among it."
+            | Best_By _ ->
+                "the measure on whole validation cases by which the best checkpoint is chosen, among epochs whose Dice is within 0.01 of the best so far, e.g. B0Error (default: none, the moving pseudo-Dice of patches)."
             | Seed _ -> "seed of weights, patches and augmentation (default: 0)."
             | Workers _ -> "threads that prepare batches (default: 1)."
             | Threads _ -> "threads of a tensor operation (default: all cores)."
@@ -129,6 +138,7 @@ type EvaluateArguments =
     | Measures of names: string
     | Profile of name: string
     | Connectivity of pair: string
+    | Window of voxels: int
     | [<AltCommandLine("--chill")>] Allow_Missing
     | [<AltCommandLine("-np")>] Processes of count: int
     | Seed of number: int
@@ -146,7 +156,9 @@ type EvaluateArguments =
             | Profile _ ->
                 "whose conventions count: paper, topcow, toothfairy or metrics-reloaded (default: paper, which is nnU-Net's where nnU-Net has the measure)."
             | Connectivity _ ->
-                "foreground and background connectivity of Betti numbers: 8/4 or 4/8 in planes, 26/6 or 6/26 in volumes (default: the profile's)."
+                "foreground and background connectivity of Betti and Euler numbers and of Betti matching: 8/4 or 4/8 in planes, 26/6, 6/26, 18/6 or 6/18 in volumes, the last two not for Betti matching (default: the profile's)."
+            | Window _ ->
+                "average the errors of Betti and Euler numbers, and Betti matching, over square or cubic windows of this side (default: none, the whole image)."
             | Allow_Missing -> "leave cases without a counterpart out; without it each is an error."
             | Processes _ -> "cases scored at once (default: all cores)."
             | Seed _ -> "seed of the bootstrap (default: 0)."
@@ -159,6 +171,7 @@ type CompareArguments =
     | Measures of names: string
     | Profile of name: string
     | Connectivity of pair: string
+    | Window of voxels: int
     | [<AltCommandLine("--chill")>] Allow_Missing
     | [<AltCommandLine("-np")>] Processes of count: int
     | Seed of number: int
@@ -172,7 +185,10 @@ type CompareArguments =
             | Output _ -> "file for the comparison as JSON (default: none)."
             | Measures _ -> "measures, separated by commas, or all (default: as of evaluate)."
             | Profile _ -> "whose conventions count: paper, topcow, toothfairy or metrics-reloaded (default: paper)."
-            | Connectivity _ -> "foreground and background connectivity of Betti numbers (default: the profile's)."
+            | Connectivity _ ->
+                "foreground and background connectivity of Betti numbers, as of evaluate (default: the profile's)."
+            | Window _ ->
+                "average topology errors over windows of this side, as evaluate does (default: the whole image)."
             | Allow_Missing -> "leave cases without a counterpart out; without it each is an error."
             | Processes _ -> "cases scored at once (default: all cores)."
             | Seed _ -> "seed of the bootstrap (default: 0)."

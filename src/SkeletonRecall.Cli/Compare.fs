@@ -28,6 +28,7 @@ module Compare =
                         (arguments.TryGetResult CompareArguments.Measures)
                         (arguments.TryGetResult CompareArguments.Profile)
                         (arguments.TryGetResult CompareArguments.Connectivity)
+                        (arguments.TryGetResult CompareArguments.Window)
 
                 let! dataset =
                     LabelFolder.dataset (arguments.TryGetResult CompareArguments.Dataset_Json) [ first; second; truth ]

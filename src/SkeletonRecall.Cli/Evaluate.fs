@@ -48,11 +48,12 @@ module Evaluate =
                 else
                     Ok found)
 
-    /// Measures and convention of the three flags.
+    /// Measures and convention of the four flags.
     let evaluation
         (names: string option)
         (profile: string option)
         (connectivity: string option)
+        (window: int option)
         : Result<EvaluationOptions, Problem> =
         Problem.attempt {
             let! profile =
@@ -70,18 +71,42 @@ module Evaluate =
                 | Some text ->
                     ConnectivityPair.parse text
                     |> Result.map (fun pair -> Profile.withPair pair profile)
-                    |> Result.mapError (fun _ -> Mismatch("--connectivity", $"'%s{text}'", "8/4, 4/8, 26/6 or 6/26"))
+                    |> Result.mapError (fun _ ->
+                        Mismatch("--connectivity", $"'%s{text}'", "8/4, 4/8, 26/6, 6/26, 18/6 or 6/18"))
 
             let! measures =
                 match names with
                 | None -> Ok Evaluation.standard.Measures
                 | Some text -> measures "--measures" text
 
-            return
-                {
-                    Profile = profile
-                    Measures = measures
-                }
+            let! profile =
+                match window with
+                | None -> Ok profile
+                | Some side when side < 1 -> Error(Mismatch("--window", string side, "1 voxel or more"))
+                | Some side -> Ok { profile with Window = Some side }
+
+            let isMatching (measure: Measure) =
+                (Measure.print measure).StartsWith("BettiMatching", System.StringComparison.Ordinal)
+
+            let eighteen =
+                profile.Space.Foreground = Connectivity.Eighteen
+                || profile.Space.Background = Connectivity.Eighteen
+
+            if eighteen && List.exists isMatching measures then
+                return!
+                    Error(
+                        Mismatch(
+                            "--connectivity",
+                            $"'%s{ConnectivityPair.print profile.Space}' with BettiMatching",
+                            "26/6 or 6/26, or measures without BettiMatching"
+                        )
+                    )
+            else
+                return
+                    {
+                        Profile = profile
+                        Measures = measures
+                    }
         }
 
     /// The options of a command line, or what is wrong with it.
@@ -95,6 +120,7 @@ module Evaluate =
             (arguments.TryGetResult EvaluateArguments.Measures)
             (arguments.TryGetResult EvaluateArguments.Profile)
             (arguments.TryGetResult EvaluateArguments.Connectivity)
+            (arguments.TryGetResult EvaluateArguments.Window)
         |> Result.map (fun evaluation ->
             {
                 Truth = truth
@@ -117,11 +143,16 @@ module Evaluate =
 
             cases)
 
+    let private windows (profile: Profile) : string =
+        match profile.Window with
+        | Some side -> $", topology averaged over windows of %d{side} voxels"
+        | None -> ""
+
     /// Class, its name and the connectivity, above a table of its scores.
     let internal heading (dataset: Dataset) (profile: Profile) (label: int) : string =
         let name = dataset.Labels |> List.find (fun (_, id) -> id = label) |> fst
 
-        $"class %d{label} (%s{name}), profile %s{profile.Name}, connectivity %s{ConnectivityPair.print profile.Plane} in planes and %s{ConnectivityPair.print profile.Space} in volumes"
+        $"class %d{label} (%s{name}), profile %s{profile.Name}, connectivity %s{ConnectivityPair.print profile.Plane} in planes and %s{ConnectivityPair.print profile.Space} in volumes%s{windows profile}"
 
     /// The exit code of scored cases.
     let internal exitCode (cases: CaseScores list) : int =

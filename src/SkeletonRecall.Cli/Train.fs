@@ -102,6 +102,47 @@ module Train =
         | Some value when value < least -> wrong name (string value) $"%d{least} or more"
         | _ -> Ok()
 
+    /// Validations on whole cases: how often, of what, and whether one decides on the best checkpoint.
+    let private wholeCases
+        (arguments: ParseResults<TrainArguments>)
+        (options: TrainOptions)
+        : Result<TrainOptions, Problem> =
+        Problem.attempt {
+            do! checkRange "--validate-every" 0 (arguments.TryGetResult TrainArguments.Validate_Every)
+
+            let! measures =
+                match arguments.TryGetResult TrainArguments.Measures with
+                | None -> Ok options.Measures
+                | Some names -> Evaluate.measures "--measures" names
+
+            let! bestBy =
+                match arguments.TryGetResult TrainArguments.Best_By with
+                | None -> Ok None
+                | Some name ->
+                    Evaluate.measures "--best-by" name
+                    |> Result.bind (fun found ->
+                        match found with
+                        | [ measure ] when Measure.better measure <> Better.Neither -> Ok(Some measure)
+                        | _ -> wrong "--best-by" $"'%s{name}'" "one measure that is better when higher or lower")
+
+            let asked =
+                arguments.Contains TrainArguments.Measures
+                || arguments.Contains TrainArguments.Best_By
+
+            let every =
+                arguments.GetResult(TrainArguments.Validate_Every, (if asked then 10 else options.ValidateEvery))
+
+            if bestBy.IsSome && every = 0 then
+                return! wrong "--best-by" "--validate-every 0" "validations on whole cases, every epoch or less often"
+            else
+                return
+                    { options with
+                        ValidateEvery = every
+                        Measures = measures
+                        BestBy = bestBy
+                    }
+        }
+
     /// The request of a command line, or what is wrong with it.
     let request (arguments: ParseResults<TrainArguments>) : Result<TrainRequest, Problem> =
         Problem.attempt {
@@ -151,6 +192,7 @@ module Train =
                 do! checkRange "--save-every" 1 (arguments.TryGetResult TrainArguments.Save_Every)
                 do! checkRange "--workers" 0 (arguments.TryGetResult TrainArguments.Workers)
                 do! checkRange "--threads" 1 (arguments.TryGetResult TrainArguments.Threads)
+                let! measured = wholeCases arguments standard
                 let rate = arguments.GetResult(TrainArguments.Learning_Rate, standard.LearningRate)
 
                 if not (Double.IsFinite rate && rate > 0.0) then
@@ -176,7 +218,7 @@ module Train =
                                     BatchSize = arguments.TryGetResult TrainArguments.Batch_Size
                                 }
                             Train =
-                                { standard with
+                                { measured with
                                     Objective = objective
                                     Skeletons = skeletons
                                     Epochs = arguments.GetResult(TrainArguments.Epochs, epochs)
@@ -195,6 +237,12 @@ module Train =
                             Continue = arguments.Contains TrainArguments.Continue
                         }
         }
+
+    // What the epoch came to on whole cases, where it was measured.
+    let private measured (report: EpochReport) : string =
+        report.Measures
+        |> List.map (fun (measure, value) -> sprintf ", %s %.4g" (Measure.print measure) value)
+        |> String.concat ""
 
     /// Trains with a bar or lines of progress, and a line at the end of each epoch where lines are printed.
     let withProgress
@@ -215,7 +263,7 @@ module Train =
                 | Epoch summary ->
                     report
                         (float (summary.Epoch + 1) / float request.Train.Epochs)
-                        $"epoch %d{summary.Epoch}, loss %.4f{summary.TrainLoss}, pseudo Dice %.4f{EpochReport.meanDice summary}"
+                        $"epoch %d{summary.Epoch}, loss %.4f{summary.TrainLoss}, pseudo Dice %.4f{EpochReport.meanDice summary}%s{measured summary}"
 
             Pipeline.train request terminal.Stop note progress)
 

@@ -1,6 +1,7 @@
 namespace SkeletonRecall.Training
 
 open System
+open SkeletonRecall
 
 /// What one epoch of training came to.
 type EpochReport =
@@ -18,6 +19,9 @@ type EpochReport =
         /// Dice of each foreground class over all validation patches of the epoch together, counted as one;
         /// NaN where the class is neither there nor predicted. Patches, not whole cases: a running measure only.
         PseudoDice: float list
+        /// Measures on whole validation cases: the mean over cases of each class, then over classes, NaN left out, as the
+        /// `foreground_mean` of summary.json; empty where the epoch had no such validation.
+        Measures: MeasureValues
         /// Wall time of the epoch.
         Seconds: float
     }
@@ -58,3 +62,53 @@ module EpochReport =
         | newest :: earlier when not (Double.IsNaN newest) ->
             earlier |> List.forall (fun value -> Double.IsNaN value || newest > value)
         | _ -> false
+
+    /// By how much the Dice on whole cases may lie below the best one where another measure decides: 0.01, one point.
+    let guard: float = 0.01
+
+    let private measured (measure: Measure) (report: EpochReport) : float =
+        report.Measures
+        |> List.tryPick (fun (known, value) -> if known = measure then Some value else None)
+        |> Option.defaultValue nan
+
+    /// The epoch whose weights are the best by a measure on whole cases: of those whose Dice is within `guard` of the
+    /// highest Dice so far, the one with the best value, the higher Dice among equals, then the earlier. None without an
+    /// epoch that has both. Only an epoch that raises the highest Dice can shut out the one that was the best before, and
+    /// then takes its place or leaves it to one that is; so the best is always an epoch that was the newest once.
+    let bestBy (measure: Measure) (history: EpochReport list) : EpochReport option =
+        let dice = measured Measure.Dice
+
+        let value (report: EpochReport) =
+            match Measure.better measure with
+            | Better.Lower -> -(measured measure report)
+            | _ -> measured measure report
+
+        let step (held: EpochReport option, highest: float) (report: EpochReport) =
+            if Double.IsNaN(dice report) || Double.IsNaN(value report) then
+                held, highest
+            else
+                let highest = max highest (dice report)
+
+                let serves (report: EpochReport) = dice report >= highest - guard
+
+                match held with
+                | Some best when
+                    serves best
+                    && (not (serves report)
+                        || value report < value best
+                        || (value report = value best && dice report <= dice best))
+                    ->
+                    held, highest
+                | _ -> Some report, highest
+
+        history |> List.fold step (None, -infinity) |> fst
+
+    /// Whether the newest epoch's weights are the best so far: by a measure on whole cases, see `bestBy`, or by `isBest`.
+    let isBestBy (measure: Measure option) (history: EpochReport list) : bool =
+        match measure, List.tryLast history with
+        | None, _ -> isBest history
+        | Some measure, Some newest ->
+            match bestBy measure history with
+            | Some best -> best.Epoch = newest.Epoch
+            | None -> false
+        | Some _, None -> false

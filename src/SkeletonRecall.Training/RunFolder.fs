@@ -3,6 +3,7 @@ namespace SkeletonRecall.Training
 open System
 open System.Globalization
 open System.IO
+open SkeletonRecall
 
 /// What a run leaves in its fold's folder.
 [<RequireQualifiedAccess>]
@@ -11,7 +12,7 @@ module RunFolder =
     /// The newest weights of a run that is not done.
     let latest: string = "checkpoint_latest.safetensors"
 
-    /// The weights with the highest moving average of the pseudo-Dice.
+    /// The weights with the highest moving average of the pseudo-Dice, or the best by a measure on whole cases.
     let best: string = "checkpoint_best.safetensors"
 
     /// The weights after the last epoch.
@@ -80,7 +81,7 @@ module RunFolder =
 
         attempt path (fun () -> File.AppendAllLines(path, lines |> List.map (fun line -> $"%s{stamp}: %s{line}")))
 
-    let private logLines (report: EpochReport) (best: bool) (moving: float) : string list =
+    let private logLines (bestBy: Measure option) (report: EpochReport) (best: bool) (moving: float) : string list =
         let dice = report.PseudoDice |> List.map (sprintf "%.4f")
 
         [
@@ -91,9 +92,16 @@ module RunFolder =
             sprintf "val_loss %.4f" report.ValidationLoss
             yield! report.Terms |> List.map (fun (name, value) -> sprintf "%s %.4f" name value)
             $"""Pseudo dice [%s{String.Join(", ", dice)}]"""
+            if not report.Measures.IsEmpty then
+                report.Measures
+                |> List.map (fun (measure, value) -> sprintf "%s %.4f" (Measure.print measure) value)
+                |> String.concat ", "
+                |> sprintf "Whole validation cases: %s"
             sprintf "Epoch time: %.2f s" report.Seconds
-            if best then
-                sprintf "New best EMA pseudo Dice: %.4f" moving
+            match bestBy with
+            | Some measure when best -> $"New best %s{Measure.print measure} on whole validation cases"
+            | None when best -> sprintf "New best EMA pseudo Dice: %.4f" moving
+            | _ -> ()
         ]
 
     /// Adds the newest epoch to training_log.txt and writes run.json and progress.csv anew.
@@ -101,11 +109,11 @@ module RunFolder =
         match List.tryLast history with
         | None -> Ok()
         | Some report ->
-            let best = EpochReport.isBest history
+            let best = EpochReport.isBestBy options.BestBy history
             let moving = List.last (EpochReport.movingDice history)
 
             Problem.attempt {
-                do! append (Store.file folder log) (logLines report best moving)
+                do! append (Store.file folder log) (logLines options.BestBy report best moving)
                 do! Store.writeText (Store.file folder run) (RunRecord.print options history)
                 do! Store.writeText (Store.file folder progress) (RunRecord.table history)
             }

@@ -35,6 +35,18 @@ module RunRecord =
         json.WriteNumber("seed", options.Seed)
         json.WriteNumber("workers", options.Workers)
         json.WriteNumber("save_every", options.SaveEvery)
+        json.WriteNumber("validate_every", options.ValidateEvery)
+        json.WriteStartArray "measures"
+
+        for measure in options.Measures do
+            json.WriteStringValue(Measure.print measure)
+
+        json.WriteEndArray()
+
+        match options.BestBy with
+        | Some measure -> json.WriteString("best_by", Measure.print measure)
+        | None -> json.WriteNull "best_by"
+
         json.WriteEndObject()
 
     let private writeReport (json: Utf8JsonWriter) (report: EpochReport) : unit =
@@ -58,6 +70,15 @@ module RunRecord =
                 json.WriteNullValue()
 
         json.WriteEndArray()
+
+        if not report.Measures.IsEmpty then
+            json.WriteStartObject "measures"
+
+            for measure, value in report.Measures do
+                number json (Measure.print measure) value
+
+            json.WriteEndObject()
+
         number json "seconds" report.Seconds
         json.WriteEndObject()
 
@@ -145,6 +166,17 @@ module RunRecord =
                 | None -> wrong $"\"skeletons\" should be patch or cached; got %s{name}"
             | _ -> SkeletonSource.Patch
 
+        let measure (name: string) =
+            match Measure.parse name with
+            | Ok measure -> measure
+            | Error reason -> wrong reason
+
+        // Records of earlier versions lack these three.
+        let ifThere (name: string) (read: JsonElement -> 'T) (standard: 'T) =
+            match json.TryGetProperty name with
+            | true, value when value.ValueKind <> JsonValueKind.Null -> read value
+            | _ -> standard
+
         {
             Objective = objective
             Skeletons = skeletons
@@ -160,6 +192,17 @@ module RunRecord =
             Seed = integer "seed" json
             Workers = integer "workers" json
             SaveEvery = integer "save_every" json
+            ValidateEvery = ifThere "validate_every" (fun _ -> integer "validate_every" json) 0
+            Measures =
+                ifThere
+                    "measures"
+                    (fun list ->
+                        if list.ValueKind <> JsonValueKind.Array then
+                            wrong "\"measures\" should be a list of names"
+
+                        [ for name in list.EnumerateArray() -> measure (name.ToString()) ])
+                    TrainOptions.standard.Measures
+            BestBy = ifThere "best_by" (fun name -> Some(measure (name.ToString()))) None
         }
 
     let private readReport (json: JsonElement) : EpochReport =
@@ -186,6 +229,16 @@ module RunRecord =
                     for value in (items "pseudo_dice" JsonValueKind.Array).EnumerateArray() ->
                         toFloat "pseudo_dice" value
                 ]
+            Measures =
+                match json.TryGetProperty "measures" with
+                | true, _ ->
+                    [
+                        for value in (items "measures" JsonValueKind.Object).EnumerateObject() do
+                            match Measure.parse value.Name with
+                            | Ok measure -> measure, toFloat value.Name value.Value
+                            | Error reason -> wrong reason
+                    ]
+                | _ -> []
             Seconds = real "seconds" json
         }
 
@@ -206,7 +259,8 @@ module RunRecord =
         | :? JsonException -> Error(Unreadable(path, "its record of the run is no valid JSON"))
         | :? ArgumentException as error -> Error(Unreadable(path, error.Message.TrimEnd '.'))
 
-    /// The history as a table with a heading, one line per epoch, fields separated by commas: for spreadsheets.
+    /// The history as a table with a heading, one line per epoch, fields separated by commas: for spreadsheets. Measures on
+    /// whole cases come last, and are empty for epochs without.
     let table (history: EpochReport list) : string =
         let text (value: float) =
             value.ToString("R", CultureInfo.InvariantCulture)
@@ -215,6 +269,11 @@ module RunRecord =
             match history with
             | first :: _ -> List.map fst first.Terms
             | [] -> []
+
+        let measures =
+            history
+            |> List.collect (fun report -> List.map fst report.Measures)
+            |> List.distinct
 
         let line (report: EpochReport) (moving: float) =
             [
@@ -231,6 +290,12 @@ module RunRecord =
                         match report.Terms |> List.tryFind (fun (term, _) -> term = name) with
                         | Some(_, value) -> text value
                         | None -> "")
+                yield!
+                    measures
+                    |> List.map (fun measure ->
+                        match report.Measures |> List.tryFind (fun (known, _) -> known = measure) with
+                        | Some(_, value) -> text value
+                        | None -> "")
             ]
 
         let heading =
@@ -244,6 +309,7 @@ module RunRecord =
                 "seconds"
             ]
             @ names
+            @ List.map Measure.print measures
 
         let rows = List.map2 line history (EpochReport.movingDice history)
 

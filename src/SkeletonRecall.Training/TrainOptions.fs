@@ -34,6 +34,13 @@ type TrainOptions =
         Workers: int
         /// Epochs between two checkpoint_latest files.
         SaveEvery: int
+        /// Epochs between two validations on whole cases, which the last epoch has too; 0 leaves them out.
+        ValidateEvery: int
+        /// What validations on whole cases measure, by the paper's profile; Dice is always among it.
+        Measures: Measure list
+        /// The measure on whole validation cases that decides which weights are the best, among those whose Dice is within
+        /// `EpochReport.guard` of the best one; None leaves it to the moving pseudo-Dice of patches.
+        BestBy: Measure option
     }
 
 /// Making and checking options.
@@ -42,7 +49,8 @@ module TrainOptions =
 
     /// nnU-Net's values with the Skeleton Recall objective: 1000 epochs of 250 iterations and 50 validation iterations,
     /// learning rate 0.01, momentum 0.99, weight decay 3e-5, gradients no longer than 12, oversampling 0.33, mirroring,
-    /// a checkpoint every 50 epochs; seed 0 and 1 worker; tubes from the skeleton of each patch.
+    /// a checkpoint every 50 epochs; seed 0 and 1 worker; tubes from the skeleton of each patch. No validation on whole
+    /// cases; once asked for, it measures Dice, clDice and the errors of B0 and B1.
     let standard: TrainOptions =
         {
             Objective = Objective.skeletonRecall
@@ -59,7 +67,14 @@ module TrainOptions =
             Seed = 0
             Workers = 1
             SaveEvery = 50
+            ValidateEvery = 0
+            Measures = [ Measure.Dice; Measure.ClDice; Measure.B0Error; Measure.B1Error ]
+            BestBy = None
         }
+
+    /// What validations on whole cases measure: Dice, the chosen measures, and the one that decides on the best weights.
+    let measured (options: TrainOptions) : Measure list =
+        Measure.Dice :: options.Measures @ Option.toList options.BestBy |> List.distinct
 
     /// Throws ArgumentException, naming the value and its range, when one is out of range.
     let check (options: TrainOptions) : unit =
@@ -76,6 +91,19 @@ module TrainOptions =
         count "ValidationIterations" 0 options.ValidationIterations
         count "Workers" 0 options.Workers
         count "SaveEvery" 1 options.SaveEvery
+        count "ValidateEvery" 0 options.ValidateEvery
+
+        match options.BestBy with
+        | Some measure when options.ValidateEvery = 0 ->
+            invalidArg
+                (nameof options)
+                $"BestBy %s{Measure.print measure} needs validations on whole cases; ValidateEvery is 0."
+        | Some measure when Measure.better measure = Better.Neither ->
+            invalidArg
+                (nameof options)
+                $"BestBy must be a measure that is better when higher or lower; got %s{Measure.print measure}."
+        | _ -> ()
+
         number "LearningRate" (fun value -> value > 0.0) "above 0" options.LearningRate
         number "Momentum" (fun value -> value >= 0.0 && value < 1.0) "in [0, 1)" options.Momentum
         number "WeightDecay" (fun value -> value >= 0.0) "0 or more" options.WeightDecay

@@ -107,7 +107,8 @@ module Trainer =
             Some(Loader.validation options.Oversampling batch configuration validation)
 
     /// Trains a network on prepared cases and leaves in the folder: checkpoint_latest (every SaveEvery epochs, removed at
-    /// the end), checkpoint_best, checkpoint_final, training_log.txt, run.json (options and history) and progress.csv.
+    /// the end), checkpoint_best, checkpoint_final, training_log.txt, run.json (options and history) and progress.csv. Every
+    /// ValidateEvery epochs the validation cases are labelled whole and measured.
     /// `resume` goes on from a checkpoint, bit for bit as if the run had not been stopped when options and number of torch's
     /// threads are the same. `report` is called in this thread. A folder into which another run trains is a problem.
     /// A loss that is not finite ends in a problem that says where it came from, and leaves the checkpoints of before.
@@ -127,6 +128,9 @@ module Trainer =
 
         if Array.isEmpty training then
             invalidArg (nameof training) "Training needs at least one case."
+
+        if options.BestBy.IsSome && Array.isEmpty validation then
+            invalidArg (nameof validation) "BestBy needs validation cases; there is none."
 
         let seed = Seed.ofInt options.Seed
         let objective = effectiveObjective configuration options.Objective
@@ -184,6 +188,7 @@ module Trainer =
                     Optimizer = optimizer
                     Training = trainingBatches
                     Validation = Option.ofObj validationBatches
+                    ValidationCases = validation
                     Cancellation = cancellation
                     Report = report
                 }

@@ -18,6 +18,8 @@ type internal Run =
         Optimizer: Optimizer
         Training: Loader<Batch>
         Validation: Loader<Batch> option
+        /// The whole cases that measures are taken on.
+        ValidationCases: Prepared[]
         Cancellation: CancellationToken
         Report: Progress -> unit
     }
@@ -131,6 +133,22 @@ module internal TrainingRun =
             run.Network
             batches
 
+    // Measures on whole cases, by the sliding window without mirroring, in the epochs that have them.
+    let private wholeCases (run: Run) (epoch: int) : MeasureValues =
+        let every = run.Options.ValidateEvery
+
+        let due = every > 0 && ((epoch + 1) % every = 0 || epoch + 1 = run.Options.Epochs)
+
+        if not due || Array.isEmpty run.ValidationCases then
+            []
+        else
+            CaseValidation.measure
+                (TrainOptions.measured run.Options)
+                run.Setup.Dataset
+                (CaseValidation.labels run.Setup.Configuration (TrainSetup.outputs run.Setup) run.Network)
+                run.Cancellation
+                run.ValidationCases
+
     // Everything that an epoch leaves in the folder.
     let private record (run: Run) (position: Position) : Result<unit, Problem> =
         Problem.attempt {
@@ -142,7 +160,7 @@ module internal TrainingRun =
             then
                 do! save run RunFolder.latest position |> Result.map ignore
 
-            if EpochReport.isBest position.History then
+            if EpochReport.isBestBy run.Options.BestBy position.History then
                 do! save run RunFolder.best position |> Result.map ignore
         }
 
@@ -157,9 +175,9 @@ module internal TrainingRun =
         Problem.attempt {
             let! trained = iterate run rate loss start
 
-            let! validated =
+            let! validated, measures =
                 try
-                    Ok(validation run start.Epoch)
+                    Ok(validation run start.Epoch, wholeCases run start.Epoch)
                 with :? OperationCanceledException ->
                     stop run trained
 
@@ -171,6 +189,7 @@ module internal TrainingRun =
                     ValidationLoss = validated.Loss
                     Terms = validated.Terms
                     PseudoDice = validated.PseudoDice
+                    Measures = measures
                     Seconds = clock.Elapsed.TotalSeconds
                 }
 

@@ -169,9 +169,19 @@ module BettiMatching =
         matched
 
     /// The matching of a prediction with the truth, by dimension.
-    /// Throws ArgumentException when the extents differ, or unless the pair is dual and of the masks' rank.
+    /// Throws ArgumentException when the extents differ, unless the pair is dual and of the masks' rank, and for pairs with
+    /// 18, whose persistence no filtration of cells has.
     let measure (pair: ConnectivityPair) (prediction: Mask) (truth: Mask) : BettiMatching =
         Extent.requireEqual (nameof truth) prediction.Extent truth.Extent
+
+        if
+            pair.Foreground = Connectivity.Eighteen
+            || pair.Background = Connectivity.Eighteen
+        then
+            invalidArg
+                (nameof pair)
+                $"Betti matching is served under 8/4, 4/8, 26/6 and 6/26; got %s{ConnectivityPair.print pair}."
+
         let ours = Topology.betti pair prediction
         let theirs = Topology.betti pair truth
         let least (number: Betti -> int) = min (number ours) (number theirs)

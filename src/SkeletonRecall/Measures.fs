@@ -30,7 +30,7 @@ module Measures =
             lazy (struct (Topology.betti pair prediction, Topology.betti pair truth))
 
         let euler =
-            lazy (struct (Topology.euler pair.Foreground prediction, Topology.euler pair.Foreground truth))
+            lazy (struct (Topology.eulerOf pair prediction, Topology.eulerOf pair truth))
 
         let windows =
             lazy
@@ -45,8 +45,15 @@ module Measures =
                      TrueNegatives = whole.TrueNegatives - ignored
                  })
 
+        let matchingOf (prediction: Mask) (truth: Mask) =
+            BettiMatching.errors (BettiMatching.measure pair prediction truth)
+
+        // Of every window, or of the whole image alone.
         let matching =
-            lazy (BettiMatching.errors (BettiMatching.measure pair prediction truth))
+            lazy
+                (match profile.Window with
+                 | Some side -> Windows.map side matchingOf prediction truth
+                 | None -> [ matchingOf prediction truth ])
 
         let surfaces = lazy (Surface.distances profile.Surface.Border prediction truth)
 
@@ -71,7 +78,10 @@ module Measures =
         member _.Betti: struct (Betti * Betti) = betti.Value
         member _.Euler: struct (int * int) = euler.Value
         member _.Centreline: Centreline = centreline.Value
-        member _.Matching: Betti = matching.Value
+
+        member _.Matching(number: Betti -> int) : float =
+            matching.Value |> List.averageBy (fun errors -> float (number errors))
+
         member _.Branches: BranchDetection = branches.Value
         member _.Surfaces: SurfaceDistances = surfaces.Value
 
@@ -93,8 +103,7 @@ module Measures =
             | Some side ->
                 Windows.map
                     side
-                    (fun ours theirs ->
-                        abs (Topology.euler pair.Foreground ours - Topology.euler pair.Foreground theirs))
+                    (fun ours theirs -> abs (Topology.eulerOf pair ours - Topology.eulerOf pair theirs))
                     prediction
                     truth
                 |> List.averageBy float
@@ -168,10 +177,10 @@ module Measures =
         | Measure.B1Error -> shared.BettiError(fun betti -> betti.B1)
         | Measure.B2Error -> shared.BettiError(fun betti -> betti.B2)
         | Measure.EulerError -> shared.EulerError
-        | Measure.BettiMatching -> float (shared.Matching.B0 + shared.Matching.B1 + shared.Matching.B2)
-        | Measure.BettiMatching0 -> float shared.Matching.B0
-        | Measure.BettiMatching1 -> float shared.Matching.B1
-        | Measure.BettiMatching2 -> float shared.Matching.B2
+        | Measure.BettiMatching -> shared.Matching(fun errors -> errors.B0 + errors.B1 + errors.B2)
+        | Measure.BettiMatching0 -> shared.Matching(fun errors -> errors.B0)
+        | Measure.BettiMatching1 -> shared.Matching(fun errors -> errors.B1)
+        | Measure.BettiMatching2 -> shared.Matching(fun errors -> errors.B2)
         | Measure.HausdorffDistance -> hausdorff 100.0
         | Measure.HausdorffDistance95 -> hausdorff 95.0
         | Measure.SymmetricSurfaceDistance -> distance Surface.symmetricAverage

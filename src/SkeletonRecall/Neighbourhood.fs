@@ -95,8 +95,7 @@ type ConnectivityPair =
 [<RequireQualifiedAccess>]
 module ConnectivityPair =
 
-    /// The pair of a given foreground: 8/4, 4/8, 26/6 or 6/26. Throws ArgumentException for 18, which is not served:
-    /// its Euler number follows from none of the usual complexes of voxels.
+    /// The pair of a given foreground: 8/4, 4/8, 26/6, 6/26 or 18/6. The pair 6/18 is made by hand.
     let dual (foreground: Connectivity) : ConnectivityPair =
         let background =
             match foreground with
@@ -104,8 +103,7 @@ module ConnectivityPair =
             | Connectivity.Eight -> Connectivity.Four
             | Connectivity.Six -> Connectivity.TwentySix
             | Connectivity.TwentySix -> Connectivity.Six
-            | Connectivity.Eighteen ->
-                invalidArg (nameof foreground) "Connectivity 18 has no dual here; 4, 8, 6 or 26 is wanted."
+            | Connectivity.Eighteen -> Connectivity.Six
 
         {
             Foreground = foreground
@@ -119,6 +117,20 @@ module ConnectivityPair =
         | 3 -> dual Connectivity.TwentySix
         | _ -> invalidArg (nameof rank) $"A plane has rank 2 and a volume rank 3; got %d{rank}."
 
+    /// All pairs: 8/4 and 4/8 of planes; 26/6, 6/26, 18/6 and 6/18 of volumes.
+    let all: ConnectivityPair list =
+        [
+            dual Connectivity.Eight
+            dual Connectivity.Four
+            dual Connectivity.TwentySix
+            dual Connectivity.Six
+            dual Connectivity.Eighteen
+            {
+                Foreground = Connectivity.Six
+                Background = Connectivity.Eighteen
+            }
+        ]
+
     /// Foreground and background by their numbers of neighbours, as in "8/4".
     let print (pair: ConnectivityPair) : string =
         $"%d{Connectivity.size pair.Foreground}/%d{Connectivity.size pair.Background}"
@@ -126,24 +138,15 @@ module ConnectivityPair =
     /// Throws ArgumentException unless the two are dual and of the extent's rank.
     let require (pair: ConnectivityPair) (extent: Extent) : unit =
         Connectivity.requireRank pair.Foreground extent
-        let wanted = dual pair.Foreground
 
-        if pair <> wanted then
+        if not (List.contains pair all) then
+            let wanted = dual pair.Foreground
             invalidArg (nameof pair) $"%s{print pair} is no dual pair of connectivities; %s{print wanted} is."
 
-    /// Reads "8/4", "4/8", "26/6" or "6/26"; any other text is an error that names them.
+    /// Reads "8/4", "4/8", "26/6", "6/26", "18/6" or "6/18"; any other text is an error that names them.
     let parse (text: string) : Result<ConnectivityPair, string> =
-        let known =
-            [
-                Connectivity.Eight
-                Connectivity.Four
-                Connectivity.TwentySix
-                Connectivity.Six
-            ]
-            |> List.map dual
-
-        match known |> List.tryFind (fun pair -> print pair = text.Trim()) with
+        match all |> List.tryFind (fun pair -> print pair = text.Trim()) with
         | Some pair -> Ok pair
         | None ->
-            let names = String.Join(", ", List.map print known)
+            let names = String.Join(", ", List.map print all)
             Error $"\"%s{text}\" is no pair of connectivities; those known are %s{names}."

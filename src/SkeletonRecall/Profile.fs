@@ -47,7 +47,7 @@ type Profile =
         Plane: ConnectivityPair
         /// Foreground and background connectivity in volumes.
         Space: ConnectivityPair
-        /// Side of the square or cubic windows, in voxels, over which Betti and Euler errors are averaged; None for the
+        /// Side of the square or cubic windows, in voxels, over which Betti and Euler errors and Betti matching are averaged; None for the
         /// whole image. Windows stand side by side from the first voxel on; those at the far border may be smaller.
         Window: int option
         /// How surfaces are compared.
@@ -191,6 +191,25 @@ module Profile =
             { profile with Plane = pair }
         else
             { profile with Space = pair }
+
+    /// The same over windows of a side in voxels, or over the whole image. Throws ArgumentException for a side below 1.
+    let withWindow (side: int option) (profile: Profile) : Profile =
+        match side with
+        | Some side when side < 1 -> invalidArg (nameof side) $"A window is at least 1 voxel wide; got %d{side}."
+        | _ -> { profile with Window = side }
+
+    /// The same with another tolerance in mm of the normalized surface Dice. Throws ArgumentException for one that is
+    /// below 0 or not finite.
+    let withTolerance (tolerance: float) (profile: Profile) : Profile =
+        if not (tolerance >= 0.0 && System.Double.IsFinite tolerance) then
+            invalidArg (nameof tolerance) $"A tolerance is 0 mm or more; got %g{tolerance}."
+
+        { profile with
+            Surface =
+                { profile.Surface with
+                    Tolerance = tolerance
+                }
+        }
 
     /// The pair of connectivities for masks of an extent.
     let pair (profile: Profile) (extent: Extent) : ConnectivityPair =

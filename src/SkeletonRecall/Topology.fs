@@ -88,16 +88,25 @@ module Topology =
         let sum = alternating (fun left right -> left ||| right) mask.Extent mask.Words
         int (if mask.Extent.Rank = 2 then sum else -sum)
 
-    /// The Euler number: components minus holes in a plane, components minus tunnels plus cavities in a volume; 0 for
-    /// an empty mask. Connectivity is that of the foreground: 4 or 8 in a plane, 6 or 26 in a volume; throws
-    /// ArgumentException for any other.
-    let euler (connectivity: Connectivity) (mask: Mask) : int =
-        ConnectivityPair.require (ConnectivityPair.dual connectivity) mask.Extent
+    /// The Euler number under a pair of connectivities: components minus holes in a plane, components minus tunnels plus
+    /// cavities in a volume; 0 for an empty mask. Throws ArgumentException unless the pair is one of `ConnectivityPair.all`
+    /// and of the mask's rank.
+    let eulerOf (pair: ConnectivityPair) (mask: Mask) : int =
+        ConnectivityPair.require pair mask.Extent
 
-        match connectivity with
-        | Connectivity.Four
-        | Connectivity.Six -> eulerByFaces mask
+        // Under 18 neighbours the point between two opposite corners of a cube, where nothing else meets it, is one of each;
+        // under 18 of the background the foreground runs through between them.
+        match pair.Foreground, pair.Background with
+        | Connectivity.Six, Connectivity.Eighteen -> eulerByFaces mask + Diagonals.ofBackground mask
+        | Connectivity.Four, _
+        | Connectivity.Six, _ -> eulerByFaces mask
+        | Connectivity.Eighteen, _ -> eulerByCorners mask + Diagonals.ofForeground mask
         | _ -> eulerByCorners mask
+
+    /// The Euler number under the foreground's connectivity and its dual: 8/4 or 4/8 in a plane, 26/6, 6/26 or 18/6 in a
+    /// volume. Throws ArgumentException for a connectivity of another rank.
+    let euler (connectivity: Connectivity) (mask: Mask) : int =
+        eulerOf (ConnectivityPair.dual connectivity) mask
 
     let private numbers (extent: Extent) (components: int) (enclosed: int) (euler: int) : Betti =
         if extent.Rank = 2 then
@@ -115,17 +124,13 @@ module Topology =
 
     /// Components, holes or tunnels, and cavities of a mask. Holes and cavities are components of the background that
     /// do not reach the outside; tunnels follow from the Euler number. What touches the border ends there.
-    /// Throws ArgumentException unless the pair is dual (8/4, 4/8, 26/6, 6/26) and of the mask's rank.
+    /// Throws ArgumentException unless the pair is one of `ConnectivityPair.all` and of the mask's rank.
     let betti (pair: ConnectivityPair) (mask: Mask) : Betti =
         ConnectivityPair.require pair mask.Extent
         let components = Components.count pair.Foreground mask
         let enclosed = Components.countEnclosed pair.Background mask
 
-        let euler =
-            if mask.Extent.Rank = 2 then
-                0
-            else
-                euler pair.Foreground mask
+        let euler = if mask.Extent.Rank = 2 then 0 else eulerOf pair mask
 
         numbers mask.Extent components enclosed euler
 

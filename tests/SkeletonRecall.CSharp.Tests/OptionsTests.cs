@@ -38,7 +38,34 @@ internal static class OptionsTests
                 ),
                 Runner.TestCase("soft clDice", () => Compare(new SoftClDiceOptions(), Core.SoftClDice.standard)),
                 Runner.TestCase("planner", () => Compare(new PlannerOptions(), Pipeline.Planner.standard)),
-                Runner.TestCase("training", () => Compare(new TrainOptions(), Pipeline.Trainer.standard)),
+                Runner.TestCase(
+                    "training",
+                    () =>
+                    {
+                        Compare(new TrainOptions(), Pipeline.Trainer.standard, "Measures");
+                        Check.Same(
+                            new TrainOptions().Measures.Select(measure => measure.Name()),
+                            Pipeline.Trainer.standard.Measures.Select(Core.MeasureModule.print),
+                            "measures"
+                        );
+                    }
+                ),
+                Runner.TestCase(
+                    "evaluation",
+                    () =>
+                    {
+                        Check.Equal(
+                            new EvaluationOptions().Profile.Name,
+                            Pipeline.Evaluation.standard.Profile.Name,
+                            "profile"
+                        );
+                        Check.Same(
+                            new EvaluationOptions().Measures.Select(measure => measure.Name()),
+                            Pipeline.Evaluation.standard.Measures.Select(Core.MeasureModule.print),
+                            "measures"
+                        );
+                    }
+                ),
                 Runner.TestCase(
                     "prediction",
                     () => Compare(new PredictOptions(), Pipeline.Inference.standard, "Mirror")

@@ -25,6 +25,11 @@ let history (seed: int) (epochs: int) (terms: string list) : EpochReport list =
                 ValidationLoss = 0.28 + 0.85 * fall + noise ()
                 Terms = terms |> List.map (fun term -> term, 0.15 + 0.5 * fall + noise ())
                 PseudoDice = [ 0.85 - 0.7 * fall + noise () ]
+                Measures =
+                    if epoch % 5 = 4 then
+                        [ Measure.Dice, 0.8 - 0.6 * fall; Measure.B0Error, 3.0 + 40.0 * fall ]
+                    else
+                        []
                 Seconds = 2.5
             }
     ]

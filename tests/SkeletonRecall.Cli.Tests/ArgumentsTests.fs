@@ -96,6 +96,27 @@ let tests =
                     "flags edit a preset"
             }
 
+            test "validation on whole cases is asked for by name" {
+                let options (arguments: string list) =
+                    (trained ([ "1"; "2d"; "0" ] @ arguments)).Train
+
+                let both = options [ "--measures"; "cldice,b0-error"; "--best-by"; "B0Error" ]
+                Expect.equal both.Measures [ Measure.ClDice; Measure.B0Error ] "measures"
+                Expect.equal both.BestBy (Some Measure.B0Error) "the deciding one"
+                Expect.equal both.ValidateEvery 10 "how often, once asked for"
+                Expect.equal (options [ "--validate-every"; "3" ]).ValidateEvery 3 "how often"
+
+                for arguments, part in
+                    [
+                        [ "--best-by"; "B0True" ], "higher or lower"
+                        [ "--best-by"; "Dice,clDice" ], "one measure"
+                        [ "--best-by"; "Dice"; "--validate-every"; "0" ], "whole cases"
+                        [ "--measures"; "dyce" ], "clDice"
+                        [ "--validate-every"; "-1" ], "0 or more"
+                    ] do
+                    Expect.stringContains (refused ([ "1"; "2d"; "0" ] @ arguments)) part part
+            }
+
             test "defaults are nnU-Net's" {
                 let request = trained [ "Dataset007_X"; "2d"; "all" ]
                 Expect.equal request.Train TrainOptions.standard "options"

@@ -101,7 +101,21 @@ let tests =
                     failed 1 [ "evaluate"; truth; Path.Combine(folder, "nowhere") ] [ "nowhere" ]
                     failed 1 [ "evaluate"; truth; second; "--measures"; "sharpness" ] [ "sharpness"; "clDice" ]
                     failed 1 [ "evaluate"; truth; second; "--profile"; "mine" ] [ "mine"; "topcow" ]
-                    failed 1 [ "evaluate"; truth; second; "--connectivity"; "5/3" ] [ "5/3"; "8/4" ])
+                    failed 1 [ "evaluate"; truth; second; "--connectivity"; "5/3" ] [ "5/3"; "8/4"; "6/18" ]
+                    failed 1 [ "evaluate"; truth; second; "--window"; "0" ] [ "--window"; "1 voxel" ]
+
+                    failed
+                        1
+                        [
+                            "evaluate"
+                            truth
+                            second
+                            "--connectivity"
+                            "18/6"
+                            "--measures"
+                            "BettiMatching"
+                        ]
+                        [ "18/6"; "BettiMatching" ])
             }
 
             test "compare tells which folder is better, with interval and p" {

@@ -22,6 +22,65 @@ let private requireBetti (record: Parity.Record) (key: string) (mask: Mask) : un
         let pair = ConnectivityPair.dual (Parity.connectivity (name.Substring 2))
         Expect.equal (numbers record.Rank (Topology.betti pair mask)) wanted $"%s{key} %s{name}"
 
+// Vertices minus edges plus faces minus cubes, where a vertex between cubes that share nothing else is one for each.
+let private gluedCubes (mask: Mask) : int =
+    let extent = mask.Extent
+    let cells = (Mask.toVolume mask).Data
+
+    let isSet (slice: int) (row: int) (column: int) =
+        slice >= 0
+        && slice < extent.Depth
+        && row >= 0
+        && row < extent.Height
+        && column >= 0
+        && column < extent.Width
+        && cells[Extent.index extent slice row column] <> 0uy
+
+    let mutable euler = 0
+
+    for slice in 0 .. extent.Depth do
+        for row in 0 .. extent.Height do
+            for column in 0 .. extent.Width do
+                // The cells whose lowest corner this is, by the axes along which they stretch.
+                for along in 0..7 do
+                    let dimension = System.Numerics.BitOperations.PopCount(uint32 along)
+
+                    let touching =
+                        [
+                            for around in 0..7 do
+                                if around &&& along = 0 then
+                                    let part bit = (around >>> bit) &&& 1
+
+                                    if isSet (slice - part 2) (row - part 1) (column - part 0) then
+                                        around
+                        ]
+
+                    let copies =
+                        match touching with
+                        | [] -> 0
+                        | [ one; other ] when one ^^^ other = 7 -> 2
+                        | _ -> 1
+
+                    euler <- euler + (if dimension % 2 = 0 then copies else -copies)
+
+    euler
+
+// The mask with one voxel of background on all sides, and all the rest of that box.
+let private framed (mask: Mask) : Mask * Mask =
+    let extent = mask.Extent
+    let cells = (Mask.toVolume mask).Data
+    let wide = Extent.space (extent.Depth + 2) (extent.Height + 2) (extent.Width + 2)
+    let framed = Array.zeroCreate<byte> wide.Count
+
+    for slice in 0 .. extent.Depth - 1 do
+        for row in 0 .. extent.Height - 1 do
+            for column in 0 .. extent.Width - 1 do
+                framed[Extent.index wide (slice + 1) (row + 1) (column + 1)] <-
+                    cells[Extent.index extent slice row column]
+
+    let framed = Volume.create wide framed |> Mask.ofVolume (fun cell -> cell <> 0uy)
+    framed, Mask.complement framed
+
 [<Tests>]
 let tests =
     testList
@@ -36,6 +95,52 @@ let tests =
                     && betti.B0 >= 0
                     && betti.B1 >= 0
                     && betti.B2 >= 0))
+
+            Property.test
+                "under 18 neighbours the Euler number is that of cubes glued by faces and edges"
+                (fun (AnySpace mask) ->
+                    let pair = ConnectivityPair.dual Connectivity.Eighteen
+                    let betti = Topology.betti pair mask
+                    let euler = gluedCubes mask
+
+                    Topology.eulerOf pair mask = euler
+                    && betti.B0 - betti.B1 + betti.B2 = euler
+                    && betti.B1 >= 0)
+
+            // Alexander's duality: what the structure has of one kind, its surroundings have of the other.
+            Property.test "the surroundings under 6/18 are dual to the structure under 18/6" (fun (AnySpace mask) ->
+                let framed, surroundings = framed mask
+                let ours = Topology.betti (ConnectivityPair.dual Connectivity.Eighteen) framed
+
+                let theirs =
+                    Topology.betti
+                        {
+                            Foreground = Connectivity.Six
+                            Background = Connectivity.Eighteen
+                        }
+                        surroundings
+
+                theirs =
+                    {
+                        B0 = 1 + ours.B2
+                        B1 = ours.B1
+                        B2 = ours.B0
+                    })
+
+            testCase "two voxels that share a corner are one by 26 and two by 18"
+            <| fun () ->
+                let mask =
+                    Volume.create (Extent.space 2 2 2) (Array.init 8 (fun at -> at = 0 || at = 7))
+                    |> Mask.ofVolume id
+
+                let betti (text: string) =
+                    match ConnectivityPair.parse text with
+                    | Ok pair -> numbers 3 (Topology.betti pair mask)
+                    | Error reason -> failtest reason
+
+                Expect.equal (betti "26/6") [ 1; 0; 0 ] "26"
+                Expect.equal (betti "18/6") [ 2; 0; 0 ] "18"
+                Expect.equal (betti "6/18") [ 2; 0; 0 ] "6"
 
             Property.test "both dual pairs in one call" (fun (AnyMask mask) ->
                 let both = Topology.dualBetti mask
@@ -104,11 +209,8 @@ let tests =
                     "6 in a plane"
 
                 Expect.throwsT<ArgumentException>
-                    (fun () ->
-                        Mask.empty (Extent.space 2 2 2)
-                        |> Topology.euler Connectivity.Eighteen
-                        |> ignore)
-                    "18"
+                    (fun () -> Topology.euler Connectivity.Eighteen mask |> ignore)
+                    "18 in a plane"
 
             Parity.tests "parity" Parity.masks (fun record ->
                 let mask = Golden.mask (record.File "mask")

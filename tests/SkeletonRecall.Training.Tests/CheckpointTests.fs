@@ -63,6 +63,7 @@ let private example () : Checkpoint =
                         ValidationLoss = nan
                         Terms = [ "dice", -0.5; "ce", nan ]
                         PseudoDice = [ 0.25 ]
+                        Measures = [ Measure.ClDice, 0.5; Measure.B0Error, nan ]
                         Seconds = 1.5
                     }
             ]

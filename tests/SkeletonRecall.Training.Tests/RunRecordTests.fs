@@ -14,6 +14,7 @@ let private history: EpochReport list =
             ValidationLoss = nan
             Terms = [ "dice", -0.25; "ce", 0.5 ]
             PseudoDice = [ nan; 0.5 ]
+            Measures = [ Measure.ClDice, 0.75; Measure.B0Error, nan ]
             Seconds = 2.5
         }
     ]
@@ -30,6 +31,9 @@ let tests =
                         Objective = Objective.nnunet |> Objective.withSupervision AllHeads
                         Seed = -4
                         Skeletons = SkeletonSource.Cached
+                        ValidateEvery = 5
+                        Measures = [ Measure.TreeLengthDetected; Measure.HausdorffDistance95 ]
+                        BestBy = Some Measure.BettiMatching
                     }
 
                 let back, reports =
@@ -73,6 +77,22 @@ let tests =
                 Expect.equal options TrainOptions.standard "options"
             }
 
+            test "records from before there were measures on whole cases have none" {
+                let options = { TrainOptions.standard with Seed = 7 }
+
+                let report = { history.Head with Measures = [] }
+                let text = RunRecord.print options [ report ]
+                let first = text.IndexOf(",\n    \"validate_every\"", StringComparison.Ordinal)
+                let last = text.IndexOf("\"best_by\": null", StringComparison.Ordinal)
+
+                let old = text.Remove(first, last + "\"best_by\": null".Length - first)
+
+                Expect.isFalse (old.Contains "measures") "an old record"
+                let back, reports = RunRecord.parse "run.json" old |> Problem.orThrow
+                Expect.equal back options "options"
+                Expect.equal reports.Head.Measures [] "measures"
+            }
+
             test "the table has a heading and a line per epoch" {
                 let lines =
                     (RunRecord.table history).Split('\n', StringSplitOptions.RemoveEmptyEntries)
@@ -80,8 +100,8 @@ let tests =
                 Expect.equal
                     lines
                     [|
-                        "epoch,learning_rate,train_loss,validation_loss,pseudo_dice,moving_pseudo_dice,seconds,dice,ce"
-                        "0,0.01,0.1,NaN,0.5,0.5,2.5,-0.25,0.5"
+                        "epoch,learning_rate,train_loss,validation_loss,pseudo_dice,moving_pseudo_dice,seconds,dice,ce,clDice,B0Error"
+                        "0,0.01,0.1,NaN,0.5,0.5,2.5,-0.25,0.5,0.75,NaN"
                     |]
                     "lines"
 
@@ -124,5 +144,18 @@ let tests =
                         Oversampling = 1.5
                     }
                     "Oversampling"
+
+                refuse
+                    { TrainOptions.standard with
+                        BestBy = Some Measure.B0Error
+                    }
+                    "ValidateEvery"
+
+                refuse
+                    { TrainOptions.standard with
+                        ValidateEvery = 1
+                        BestBy = Some Measure.B0True
+                    }
+                    "B0True"
             }
         ]

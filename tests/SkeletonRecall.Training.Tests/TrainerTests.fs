@@ -98,6 +98,90 @@ let tests =
     <| testList
         "Trainer"
         [
+            test "whole validation cases are measured every n epochs and at the end, and decide on the best" {
+                Toy.inFolder (fun folder ->
+                    let options =
+                        { options with
+                            ValidateEvery = 3
+                            Measures = [ Measure.B0Error; Measure.TreeLengthDetected ]
+                            BestBy = Some Measure.B0Error
+                        }
+
+                    let checkpoint =
+                        run options folder None CancellationToken.None ignore |> Problem.orThrow
+
+                    let names (report: EpochReport) = report.Measures |> List.map fst
+                    let all = [ Measure.Dice; Measure.B0Error; Measure.TreeLengthDetected ]
+                    Expect.equal (checkpoint.History |> List.map names) [ []; []; all; all ] "epochs 2 and 3"
+                    let network = Checkpoint.network checkpoint |> Problem.orThrow
+
+                    let wanted =
+                        [
+                            for case in validation do
+                                let labels =
+                                    Inference.labels
+                                        Inference.standard
+                                        configuration
+                                        2
+                                        (Inference.ofNetwork network)
+                                        case.Image
+
+                                yield!
+                                    Evaluation.score
+                                        { Evaluation.standard with
+                                            Measures = all
+                                        }
+                                        Toy.dataset
+                                        (CaseId.value case.Id)
+                                        labels
+                                        case.Labels.Value
+                        ]
+                        |> CaseValidation.mean all
+
+                    Expect.equal
+                        (sprintf "%A" (List.last checkpoint.History).Measures)
+                        (sprintf "%A" wanted)
+                        "what prediction and evaluation of the final weights give"
+
+                    let best = Checkpoint.load (path folder RunFolder.best) |> Problem.orThrow
+
+                    Expect.equal
+                        (EpochReport.bestBy Measure.B0Error checkpoint.History |> Option.map _.Epoch)
+                        (Some(best.Epoch - 1))
+                        "the best checkpoint"
+
+                    let log = File.ReadAllText(path folder RunFolder.log)
+                    Expect.stringContains log "Whole validation cases: Dice " "the log"
+                    Expect.stringContains log "New best B0Error" "the log"
+                    let table = File.ReadAllLines(path folder RunFolder.progress)
+                    Expect.stringEnds table[0] ",Dice,B0Error,TreeLengthDetected" "heading"
+                    Expect.stringEnds table[1] ",,," "an epoch without")
+            }
+
+            test "the best by a measure needs validation cases" {
+                Toy.inFolder (fun folder ->
+                    let options =
+                        { options with
+                            ValidateEvery = 1
+                            BestBy = Some Measure.ClDice
+                        }
+
+                    Expect.throwsT<ArgumentException>
+                        (fun () ->
+                            Trainer.run
+                                options
+                                configuration
+                                Toy.dataset
+                                folder
+                                None
+                                CancellationToken.None
+                                ignore
+                                training
+                                []
+                            |> ignore)
+                        "refused")
+            }
+
             test "a run leaves its files and tells what it does" {
                 Toy.inFolder (fun folder ->
                     let told = ResizeArray<Progress>()

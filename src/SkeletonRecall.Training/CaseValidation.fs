@@ -1,0 +1,64 @@
+namespace SkeletonRecall.Training
+
+open System.Threading
+open SkeletonRecall
+
+/// Measuring whole validation cases while training goes on.
+[<RequireQualifiedAccess>]
+module CaseValidation =
+
+    /// The label map that a network gives for a prepared image, by half-overlapping tiles without mirroring. `outputs`
+    /// counts the classes with the background.
+    let labels (configuration: Configuration) (outputs: int) (network: Network) (image: Image) : LabelMap =
+        let same =
+            {
+                Resampling = configuration.Resampling
+                Extent = image.Extent
+                Spacing = image.Spacing
+            }
+
+        Inference.labelsAt
+            Inference.standard
+            Outputs.Classes
+            same
+            (Extent.ofShape configuration.PatchSize)
+            outputs
+            (Inference.ofNetwork network)
+            image
+
+    /// The mean of each measure over cases of each class, then over classes, NaN left out, as the `foreground_mean` of
+    /// summary.json but for classes without a value. All NaN without scores.
+    let mean (measures: Measure list) (scores: Scores list) : MeasureValues =
+        let classes = scores |> List.groupBy (fun score -> score.Label) |> List.map snd
+
+        measures
+        |> List.map (fun measure ->
+            measure,
+            classes
+            |> List.map (Evaluation.mean (fun score -> score.Value measure))
+            |> Statistics.mean)
+
+    /// The measures, by the paper's profile, of what `label` gives for each whole case on the grid that the network sees;
+    /// see `mean`. Classes are the data set's, and voxels of its ignore label count nowhere. One case is held at a time.
+    /// Throws OperationCanceledException when stopped between two cases.
+    let measure
+        (measures: Measure list)
+        (dataset: Dataset)
+        (label: Image -> LabelMap)
+        (stop: CancellationToken)
+        (cases: Prepared[])
+        : MeasureValues =
+        let options =
+            { Evaluation.standard with
+                Measures = measures
+            }
+
+        [
+            for case in cases do
+                stop.ThrowIfCancellationRequested()
+
+                let whole = case.Cut case.Extent (List.replicate case.Extent.Rank 0)
+
+                yield! Evaluation.score options dataset (CaseId.value case.Id) (label whole.Image) whole.Labels
+        ]
+        |> mean measures
