@@ -5,6 +5,7 @@ open System.Globalization
 open System.Net
 open Plotly.NET
 open Plotly.NET.LayoutObjects
+open SkeletonRecall
 open SkeletonRecall.Training
 
 /// One training run under the name that the page shows.
@@ -148,9 +149,43 @@ module Curves =
             |> List.mapi (fun index run -> StyleParam.DrawingStyle.Solid, index, run.Name, points (value term) run)
             |> curve $"Term: %s{term}" "Validation, finest head, before weighting." "value")
 
-    /// All charts that have something to show: loss, pseudo Dice, then each term.
+    /// One chart per measure on whole validation cases, in order of first appearance.
+    let measures (runs: Run list) : Curve list =
+        let measured (measure: Measure) (run: Run) : (float * float) list =
+            run.History
+            |> List.choose (fun report ->
+                report.Measures
+                |> List.tryPick (fun (known, value) ->
+                    if known = measure then
+                        Some(float (report.Epoch + 1), value)
+                    else
+                        None))
+
+        let better (measure: Measure) : string =
+            match Measure.better measure with
+            | Better.Higher -> "; higher is better"
+            | Better.Lower -> "; lower is better"
+            | Better.Neither -> ""
+
+        runs
+        |> List.collect _.History
+        |> List.collect (fun report -> List.map fst report.Measures)
+        |> List.distinct
+        |> List.choose (fun measure ->
+            let name = Measure.print measure
+
+            runs
+            |> List.mapi (fun index run -> StyleParam.DrawingStyle.Solid, index, run.Name, measured measure run)
+            |> curve
+                name
+                $"Whole validation cases, mean%s{better measure}."
+                (match Measure.unit measure with
+                 | "" -> name
+                 | unit -> unit))
+
+    /// All charts that have something to show: loss, pseudo Dice, measures on whole cases, then each term.
     let all (runs: Run list) : Curve list =
-        List.choose id [ loss runs; pseudoDice runs ] @ terms runs
+        List.choose id [ loss runs; pseudoDice runs ] @ measures runs @ terms runs
 
     /// The chart as plotly.js takes it: JSON of `data` and `layout`. Safe inside a script element: `<` is escaped.
     let json (chart: GenericChart) : string =

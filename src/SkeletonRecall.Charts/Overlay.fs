@@ -29,7 +29,7 @@ type CentrelineCounts =
         Invented: int
     }
 
-/// A held-out image with its truth and what one run predicted for it. All three are planes of the same extent.
+/// A held-out image with its truth and what one run predicted for it. All three are of the same extent.
 type CaseOverlay =
     {
         Case: string

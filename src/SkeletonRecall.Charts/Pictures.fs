@@ -5,28 +5,9 @@ open Giraffe.ViewEngine
 open SkeletonRecall
 open SkeletonRecall.Training
 
-/// An overlay with its pixels classified and counted.
-type internal Picture =
-    {
-        Overlay: CaseOverlay
-        Classes: Volume<PixelClass>
-        Counts: CentrelineCounts
-    }
-
 /// The overlays of the report.
 [<RequireQualifiedAccess>]
 module internal Pictures =
-
-    /// Throws ArgumentException when image, truth and prediction are not of one extent.
-    let ofOverlay (overlay: CaseOverlay) : Picture =
-        Extent.requireEqual $"overlay of %s{overlay.Case}" overlay.Image.Extent overlay.Truth.Extent
-        let classes = Overlay.classify overlay.Prediction overlay.Truth
-
-        {
-            Overlay = overlay
-            Classes = classes
-            Counts = Overlay.counts classes
-        }
 
     /// Cases by name, the worst first: by the lowest clDice of any run, then by the largest share of the drawn centreline
     /// that is wrong; cases without either last.
@@ -57,20 +38,13 @@ module internal Pictures =
             -(Map.tryFind case byShare |> Option.defaultValue 0.0),
             case)
 
-    let private dataUri (raster: Raster) : string =
-        "data:image/png;base64," + Convert.ToBase64String(Png.encode raster)
-
-    let private css (pixel: PixelClass) : string =
-        let struct (red, green, blue, opacity) = Overlay.colour pixel
-        $"rgba(%d{red},%d{green},%d{blue},%s{Numeral.machine (Math.Round(float opacity / 255.0, 3))})"
-
     /// What the colours mean, and the switch that leaves the images alone.
     let legend: XmlNode =
         let key (style: string) (pixel: PixelClass) (words: string) =
             li
                 []
                 [
-                    span [ _class $"key %s{style}"; _style $"--key:%s{css pixel}" ] [ str words ]
+                    span [ _class $"key %s{style}"; _style $"--key:%s{Picture.css pixel}" ] [ str words ]
                 ]
 
         ul
@@ -80,49 +54,29 @@ module internal Pictures =
                 key "" MissedCentreline "missed: true, not predicted"
                 key "" InventedCentreline "invented: predicted, not true"
                 key "area" PredictedArea "predicted area"
+                li [] [ span [ _class "key ring" ] [ str "break" ] ]
+                li [] [ span [ _class "key diamond" ] [ str "false bridge" ] ]
                 li [] [ label [] [ input [ _type "checkbox"; _id "bare" ]; str "image alone" ] ]
             ]
 
-    let private drawn (names: string list) (picture: Picture) : XmlNode =
-        let {
-                Overlay = overlay
-                Classes = classes
-                Counts = counts
-            } =
-            picture
+    let private plane (names: string list) (picture: Picture) : XmlNode =
+        let overlay = picture.Overlay
+        let extent = picture.Classes.Extent
+        let words = Picture.words picture
 
-        let truth = counts.Found + counts.Missed
-
-        let missed =
-            if truth = 0 then
-                "no true centreline"
-            else
-                $"missed %s{Numeral.count counts.Missed} of %s{Numeral.count truth} px (%s{Numeral.percent (float counts.Missed / float truth)})"
-
-        let words = $"%s{missed}, invented %s{Numeral.count counts.Invented} px"
-        let extent = classes.Extent
-        // A picture that is wider than its place is shown smaller than it is: without smoothing, lines would get holes.
-        let large = extent.Width > 512
+        let at (voxel: int) =
+            let struct (_, row, column) = Picture.place extent voxel
+            Some(float column + 0.5, float row + 0.5)
 
         figure
             []
             [
-                button
-                    [
-                        _type "button"
-                        _class (if large then "picture" else "picture crisp")
-                        attr "aria-pressed" "false"
-                        attr "aria-label" $"Enlarge %s{overlay.Case}, %s{overlay.Run}"
-                    ]
-                    [
-                        img
-                            [
-                                _src (dataUri (Overlay.paint (Overlay.thicken classes)))
-                                _alt $"%s{overlay.Case}, %s{overlay.Run}: centreline %s{words}."
-                                _width (Numeral.count extent.Width)
-                                _height (Numeral.count extent.Height)
-                            ]
-                    ]
+                Picture.framed
+                    $"%s{overlay.Case}, %s{overlay.Run}"
+                    words
+                    ""
+                    picture.Classes
+                    (Picture.marks extent.Width extent.Height at picture)
                 figcaption [] [ Tables.runName names overlay.Run; span [ _class "note" ] [ str words ] ]
             ]
 
@@ -134,14 +88,30 @@ module internal Pictures =
         (case: string)
         (pictures: Picture list)
         : XmlNode =
-        article
-            [
-                _class "case"
-                _id id
+        let isPlane = pictures.Head.Classes.Extent.Rank = 2
+
+        let style =
+            if isPlane then
                 // Inherited, so that the pictures of all runs share one copy of the image.
-                _style $"--image:url(%s{dataUri (Overlay.grey pictures.Head.Overlay.Image)})"
-            ]
+                [
+                    _style $"--image:url(%s{Picture.dataUri (Overlay.grey pictures.Head.Overlay.Image)})"
+                ]
+            else
+                []
+
+        let parts =
+            if isPlane then
+                List.map (plane names) pictures
+            else
+                pictures
+                |> List.mapi (fun run picture -> Space.drawn names $"%s{id}-space-%d{run}" picture)
+                |> List.concat
+
+        let form = if isPlane then "" else " volume"
+
+        article
+            ([ _class "case"; _id id ] @ style)
             [
                 div [] (h3 [] [ str case ] :: Tables.oneCase names scores case)
-                div [ _class "pictures" ] (List.map (drawn names) pictures)
+                div [ _class $"pictures%s{form}" ] parts
             ]

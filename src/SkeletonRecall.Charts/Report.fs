@@ -203,12 +203,12 @@ module Report =
             ]
 
     /// The page. Cases come worst first. Parts without anything to show are left out. Throws ArgumentException for an overlay
-    /// whose image, truth and prediction are not planes of one extent.
+    /// whose image, truth and prediction are not of one extent.
     let page (input: ReportInput) : string =
         let names =
             List.distinct (List.map (fun (run: Run) -> run.Name) input.Runs @ List.map fst input.Scores)
 
-        let drawn = List.map Pictures.ofOverlay input.Overlays
+        let drawn = List.map Picture.ofOverlay input.Overlays
         let order = Pictures.worstFirst input.Scores drawn
         let byCase = drawn |> List.groupBy _.Overlay.Case |> Map.ofList
 
@@ -241,7 +241,7 @@ module Report =
                     if scored then
                         "cases", "Cases", cases names input link order
                     if not blocks.IsEmpty then
-                        "pictures", "Pictures", pictures withPictures.Length blocks
+                        "pictures", "Pictures", pictures (max withPictures.Length order.Length) blocks
                 ]
                 (not charts.IsEmpty)
 

@@ -83,7 +83,7 @@ type TrainArguments =
             | Mirror _ -> "mirroring in training and prediction: all or none (default: all)."
             | Save_Every _ -> "epochs between two latest checkpoints (default: 50)."
             | Validate_Every _ ->
-                "epochs between two validations on whole cases by the sliding window, which the last epoch has too; 0 leaves them out (default: 0, or 10 where --measures or --best-by is given)."
+                "epochs between two validations on whole cases by the sliding window, which the last epoch has too; 0 leaves them out (default: after the last epoch only, or every 10 where --measures or --best-by is given)."
             | Measures _ ->
                 "what validations on whole cases measure, as in evaluate, e.g. clDice,B0Error (default: Dice, clDice, B0Error, B1Error). Dice is always among it."
             | Best_By _ ->
@@ -193,6 +193,17 @@ type CompareArguments =
             | Processes _ -> "cases scored at once (default: all cores)."
             | Seed _ -> "seed of the bootstrap (default: 0)."
 
+/// `report RUN [RUN]`.
+type ReportArguments =
+    | [<MainCommand; ExactlyOnce>] Runs of RUN: string list
+    | [<AltCommandLine("-o")>] Output of file: string
+
+    interface IArgParserTemplate with
+        member this.Usage =
+            match this with
+            | Runs _ -> "the folder of a training run (.../fold_0), or of two to compare, the baseline first."
+            | Output _ -> "the page (default: report.html in the last run's folder)."
+
 /// `skeletonize INPUT OUTPUT`.
 type SkeletonizeArguments =
     | [<MainCommand; ExactlyOnce>] Files of INPUT: string * OUTPUT: string
@@ -234,6 +245,7 @@ type Arguments =
     | [<CliPrefix(CliPrefix.None)>] Predict of ParseResults<PredictArguments>
     | [<CliPrefix(CliPrefix.None)>] Evaluate of ParseResults<EvaluateArguments>
     | [<CliPrefix(CliPrefix.None)>] Compare of ParseResults<CompareArguments>
+    | [<CliPrefix(CliPrefix.None)>] Report of ParseResults<ReportArguments>
     | [<CliPrefix(CliPrefix.None)>] Skeletonize of ParseResults<SkeletonizeArguments>
     | [<CliPrefix(CliPrefix.None)>] Verify of ParseResults<VerifyArguments>
     | [<CliPrefix(CliPrefix.None)>] Convert of ParseResults<ConvertArguments>
@@ -252,6 +264,7 @@ type Arguments =
             | Predict _ -> "predict label maps: predict -i IMAGES -o LABELS -m CHECKPOINT."
             | Evaluate _ -> "score label maps against true ones: evaluate TRUTH PREDICTION."
             | Compare _ -> "compare two folders of label maps: compare TRUTH FIRST SECOND."
+            | Report _ -> "one page of a training run, or of two: report RUN [RUN]."
             | Skeletonize _ -> "tubed skeleton of a label map: skeletonize INPUT OUTPUT."
             | Verify _ -> "look for what is wrong with a data set: verify DATASET."
             | Convert _ -> "make a data set from images and masks: convert KIND SOURCE TARGET."

@@ -191,7 +191,7 @@ module Demo =
             let comparison = Comparison.ofScores options.Seed scores
 
             let page =
-                Report.page
+                Charts.Report.page
                     {
                         Title = "Skeleton Recall on generated vessels"
                         Summary = summary options

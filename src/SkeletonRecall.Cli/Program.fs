@@ -18,6 +18,7 @@ let private dispatch (terminal: Terminal) (command: Arguments) : int =
     | Predict arguments -> Predict.run terminal arguments
     | Evaluate arguments -> Evaluate.run terminal arguments
     | Compare arguments -> Compare.run terminal arguments
+    | Report arguments -> Report.run terminal arguments
     | Skeletonize arguments -> Skeletonize.run terminal arguments
     | Verify arguments -> Verify.run terminal arguments
     | Convert arguments -> Convert.run terminal arguments

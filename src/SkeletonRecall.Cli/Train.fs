@@ -3,6 +3,7 @@ namespace SkeletonRecall.Cli
 open System
 open Argu
 open SkeletonRecall
+open SkeletonRecall.Charts
 open SkeletonRecall.Training
 
 /// `train DATASET CONFIGURATION FOLD`.
@@ -130,7 +131,7 @@ module Train =
                 || arguments.Contains TrainArguments.Best_By
 
             let every =
-                arguments.GetResult(TrainArguments.Validate_Every, (if asked then 10 else options.ValidateEvery))
+                arguments.GetResult(TrainArguments.Validate_Every, (if asked then 10 else Int32.MaxValue))
 
             if bestBy.IsSome && every = 0 then
                 return! wrong "--best-by" "--validate-every 0" "validations on whole cases, every epoch or less often"
@@ -278,6 +279,9 @@ module Train =
                 $"trainer %s{request.Trainer}: %d{request.Train.Epochs} epochs of %d{request.Train.Iterations} iterations, mirroring %b{request.Train.Mirror}, seed %d{request.Train.Seed}"
 
             let! folder = withProgress terminal "training" request (Terminal.line terminal)
-            return Terminal.line terminal $"written to %s{folder}"
+            Terminal.line terminal $"written to %s{folder}"
+            let page = Store.file folder RunReport.file
+            do! RunReport.write page [ folder ]
+            return Terminal.line terminal $"report %s{page}"
         }
         |> Terminal.exitCode terminal

@@ -38,27 +38,31 @@ module CaseValidation =
             |> List.map (Evaluation.mean (fun score -> score.Value measure))
             |> Statistics.mean)
 
-    /// The measures, by the paper's profile, of what `label` gives for each whole case on the grid that the network sees;
-    /// see `mean`. Classes are the data set's, and voxels of its ignore label count nowhere. One case is held at a time.
-    /// Throws OperationCanceledException when stopped between two cases.
-    let measure
+    /// The scores, by the paper's profile, of what `label` gives for each whole case on the grid that the network sees.
+    /// Classes are the data set's, and voxels of its ignore label count nowhere. One case is held at a time, which `keep`
+    /// gets when it is scored. Throws OperationCanceledException when stopped between two cases.
+    let scores
         (measures: Measure list)
         (dataset: Dataset)
         (label: Image -> LabelMap)
         (stop: CancellationToken)
+        (keep: ValidatedCase -> Result<unit, Problem>)
         (cases: Prepared[])
-        : MeasureValues =
+        : Result<Scores list, Problem> =
         let options =
             { Evaluation.standard with
                 Measures = measures
             }
 
-        [
-            for case in cases do
-                stop.ThrowIfCancellationRequested()
+        let one (case: Prepared) : Result<Scores list, Problem> =
+            stop.ThrowIfCancellationRequested()
+            let name = CaseId.value case.Id
 
-                let whole = case.Cut case.Extent (List.replicate case.Extent.Rank 0)
+            let whole = case.Cut case.Extent (List.replicate case.Extent.Rank 0)
 
-                yield! Evaluation.score options dataset (CaseId.value case.Id) (label whole.Image) whole.Labels
-        ]
-        |> mean measures
+            let found = label whole.Image
+
+            keep (ValidatedCase.create name whole.Image whole.Labels found)
+            |> Result.map (fun () -> Evaluation.score options dataset name found whole.Labels)
+
+        cases |> List.ofArray |> Problem.traverse one |> Result.map List.concat

@@ -133,21 +133,36 @@ module internal TrainingRun =
             run.Network
             batches
 
-    // Measures on whole cases, by the sliding window without mirroring, in the epochs that have them.
-    let private wholeCases (run: Run) (epoch: int) : MeasureValues =
+    // Measures on whole cases, by the sliding window without mirroring, in the epochs that have them. The last epoch leaves
+    // the cases in the folder.
+    let private wholeCases (run: Run) (epoch: int) : Result<MeasureValues, Problem> =
         let every = run.Options.ValidateEvery
-
-        let due = every > 0 && ((epoch + 1) % every = 0 || epoch + 1 = run.Options.Epochs)
+        let isLast = epoch + 1 = run.Options.Epochs
+        let due = every > 0 && ((epoch + 1) % every = 0 || isLast)
 
         if not due || Array.isEmpty run.ValidationCases then
-            []
+            Ok []
         else
-            CaseValidation.measure
-                (TrainOptions.measured run.Options)
-                run.Setup.Dataset
-                (CaseValidation.labels run.Setup.Configuration (TrainSetup.outputs run.Setup) run.Network)
-                run.Cancellation
-                run.ValidationCases
+            Problem.attempt {
+                let measures = TrainOptions.measured run.Options
+
+                let! scores =
+                    CaseValidation.scores
+                        measures
+                        run.Setup.Dataset
+                        (CaseValidation.labels run.Setup.Configuration (TrainSetup.outputs run.Setup) run.Network)
+                        run.Cancellation
+                        (if isLast then
+                             ValidatedCase.write run.Folder
+                         else
+                             (fun _ -> Ok()))
+                        run.ValidationCases
+
+                if isLast then
+                    do! ValidatedCase.writeScores run.Folder scores
+
+                return CaseValidation.mean measures scores
+            }
 
     // Everything that an epoch leaves in the folder.
     let private record (run: Run) (position: Position) : Result<unit, Problem> =
@@ -177,7 +192,8 @@ module internal TrainingRun =
 
             let! validated, measures =
                 try
-                    Ok(validation run start.Epoch, wholeCases run start.Epoch)
+                    let patches = validation run start.Epoch
+                    wholeCases run start.Epoch |> Result.map (fun measures -> patches, measures)
                 with :? OperationCanceledException ->
                     stop run trained
 
