@@ -118,8 +118,8 @@ public static class Measures
         ArgumentNullException.ThrowIfNull(measures);
         ArgumentNullException.ThrowIfNull(prediction);
         ArgumentNullException.ThrowIfNull(truth);
-        return MeasuresModule
-            .ofPair(
+        return Core
+            .Measures.ofPair(
                 profile.Core,
                 Interop.ToList(measures.Distinct(), measure => measure.ToCore()),
                 Interop.ToOption(valid?.Core),
@@ -153,7 +153,7 @@ public static class Measures
         ArgumentNullException.ThrowIfNull(classes);
         ArgumentNullException.ThrowIfNull(prediction);
         ArgumentNullException.ThrowIfNull(truth);
-        var core = MeasuresModule.ofLabels(
+        var core = Core.Measures.ofLabels(
             profile.Core,
             Interop.ToList(measures.Distinct(), measure => measure.ToCore()),
             Interop.ToList(classes.Distinct()),

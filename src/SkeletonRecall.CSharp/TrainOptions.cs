@@ -91,7 +91,7 @@ public sealed record TrainOptions
             SaveEvery,
             ValidateEvery,
             Interop.ToList(Measures, measure => measure.ToCore()),
-            BestBy is { } best ? best.ToCore() : null
+            Interop.ToOption(BestBy?.ToCore())
         );
 
     internal static TrainOptions From(Pipeline.TrainOptions core) =>

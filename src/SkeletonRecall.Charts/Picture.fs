@@ -76,11 +76,7 @@ module internal Picture =
         let counts = picture.Counts
         let truth = counts.Found + counts.Missed
 
-        let unit =
-            if picture.Classes.Extent.Rank = 2 then
-                "px"
-            else
-                "voxels"
+        let unit = if picture.Classes.Extent.Rank = 2 then "px" else "voxels"
 
         let missed =
             if truth = 0 then
@@ -135,8 +131,8 @@ module internal Picture =
         let around (style: string) (word: string) (stretches: Stretch list) =
             stretches
             |> List.choose (fun stretch ->
-                at stretch.Middle
-                |> Option.map (mark style $"%s{word} of %s{several stretch.Voxels.Length "voxel"}" radius))
+                let length = several stretch.Voxels.Length "voxel"
+                at stretch.Middle |> Option.map (mark style $"%s{word} of %s{length}" radius))
 
         match
             around "break" "break" picture.Breaks

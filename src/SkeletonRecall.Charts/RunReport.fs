@@ -118,7 +118,13 @@ module RunReport =
         if cases = 0 then
             $"%s{done'}; no validation on whole cases."
         else
-            $"%s{done'}. Scores and pictures are of %d{cases} validation cases, whole, on the grid that the network saw, with the weights of the last epoch."
+            let cases =
+                if cases = 1 then
+                    "1 validation case"
+                else
+                    $"%d{cases} validation cases"
+
+            $"%s{done'}. Scores and pictures are of %s{cases}, whole, on the grid that the network saw, with the weights of the last epoch."
 
     /// The page of some runs, the first of which is the baseline; see `Report.page`. A folder without run.json is a problem.
     /// Throws ArgumentException without any run.

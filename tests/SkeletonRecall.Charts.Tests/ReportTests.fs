@@ -176,6 +176,129 @@ let tests: Test =
                     "refused"
             }
 
+            test "every break and false bridge is marked" {
+                let markup = markup page.Value
+
+                let stretches (find: Mask -> Mask -> Stretch list) =
+                    input.Value.Overlays
+                    |> List.sumBy (fun overlay -> (find overlay.Prediction overlay.Truth).Length)
+
+                Expect.equal (occurrences "<circle class=\"break\"" markup) (stretches Breaks.breaks) "breaks"
+                Expect.equal (occurrences "<polygon class=\"bridge\"" markup) (stretches Breaks.bridges) "bridges"
+                Expect.isGreaterThan (stretches Breaks.breaks) 0 "there are some"
+            }
+
+            test "a volume has a view of both skeletons with its marks, and three slices" {
+                let overlay = Samples.space 20 40 64 [ 2.0; 1.0; 1.0 ] "tubes" "one"
+
+                let page =
+                    Report.page
+                        { input.Value with
+                            Scores = []
+                            Overlays = [ overlay ]
+                        }
+
+                let data =
+                    Regex.Match(page, "<script id=\"case-0-space-0\" type=\"application/json\">(.*?)</script>")
+
+                use json = System.Text.Json.JsonDocument.Parse data.Groups[1].Value
+
+                let points =
+                    [
+                        for group in json.RootElement.GetProperty("groups").EnumerateArray() ->
+                            group.GetProperty("points").GetBytesFromBase64().Length / 6
+                    ]
+
+                let classes = Overlay.counts (Overlay.classify overlay.Prediction overlay.Truth)
+                Expect.equal points.Tail [ classes.Found; classes.Invented; classes.Missed ] "points of the skeletons"
+
+                let marks =
+                    [
+                        for mark in json.RootElement.GetProperty("marks").EnumerateArray() -> string mark[0]
+                    ]
+
+                Expect.equal marks [ "break"; "bridge" ] "marks"
+                Expect.equal (occurrences "<canvas" page) 1 "views"
+                Expect.equal (occurrences "aspect-ratio:" (markup page)) 3 "slices"
+                holds "1 break, 1 false bridge" page
+                Expect.equal (json.RootElement.GetProperty("spacing").ToString()) "[1,1,2]" "x first"
+            }
+
+            test "two runs of 1000 epochs with hundreds of cases stay below 10 MB" {
+                let run (seed: int) (name: string) : Run =
+                    {
+                        Name = name
+                        History = Samples.history seed 1000 [ "dice"; "ce"; "skeleton-recall" ]
+                    }
+
+                let cases = [ for number in 0..299 -> $"case_%03d{number}" ]
+
+                let scores (run: string) =
+                    run,
+                    [
+                        for case in cases do
+                            for label in 1..3 ->
+                                { (input.Value.Scores |> List.collect snd |> List.head) with
+                                    Case = case
+                                    Label = label
+                                }
+                    ]
+
+                let plane = Samples.input 512 [ "plane" ]
+                let space = Samples.space 40 96 96 [ 2.0; 1.0; 1.0 ] "space"
+
+                let page =
+                    Report.page
+                        { input.Value with
+                            Runs = [ run 1 Samples.baseline; run 2 Samples.recall ]
+                            Scores = [ scores Samples.baseline; scores Samples.recall ]
+                            Overlays =
+                                [
+                                    for number in 0..39 do
+                                        for overlay in plane.Overlays -> { overlay with Case = cases[number] }
+                                    for number in 40..49 do
+                                        for run in [ Samples.baseline; Samples.recall ] ->
+                                            { space run with Case = cases[number] }
+                                ]
+                        }
+
+                let bytes = Encoding.UTF8.GetByteCount page
+                Expect.isLessThanOrEqual bytes Report.maximumBytes $"%d{bytes} bytes"
+                Expect.isGreaterThan bytes 5_000_000 "nearly all that fits is shown"
+                holds "The page is full: of 300 cases" page
+            }
+
+            testSequenced (
+                test "a browser draws volumes and complains of nothing" {
+                    match Browser.find () with
+                    | None -> skiptest "no Chromium here (Debian: apt-get install chromium)"
+                    | Some program ->
+                        let overlays =
+                            [
+                                Samples.space 20 40 64 [ 2.0; 1.0; 1.0 ] "tubes" "one"
+                                Samples.space 20 40 64 [ 2.0; 1.0; 1.0 ] "tubes" "two"
+                            ]
+
+                        let page =
+                            Report.page
+                                { input.Value with
+                                    Scores = []
+                                    Overlays = overlays
+                                }
+
+                        let dom, complaints = Browser.openPage program page
+                        Expect.equal complaints [] "console"
+
+                        let drawn =
+                            [
+                                for found in Regex.Matches(dom, "data-drawn=\"(\d+)\"") -> int found.Groups[1].Value
+                            ]
+
+                        Expect.equal drawn.Length 2 "both views drew"
+                        Expect.all drawn (fun points -> points > 100) "points"
+                }
+            )
+
             testSequenced (
                 test "a browser draws every chart and complains of nothing" {
                     match Browser.find () with
@@ -183,10 +306,11 @@ let tests: Test =
                     | Some program ->
                         let dom, complaints = Browser.openPage program page.Value
                         let charts = (Curves.all input.Value.Runs).Length
+                        Expect.equal charts 7 "loss, pseudo Dice, two measures and three terms"
                         Expect.equal complaints [] "console"
                         Expect.equal (occurrences "class=\"plot js-plotly-plot\"" dom) charts "charts"
                         Expect.equal (occurrences "class=\"cartesianlayer\"" dom) charts "plots"
-                        Expect.equal (occurrences "class=\"trace scatter" dom) 11 "lines"
+                        Expect.equal (occurrences "class=\"trace scatter" dom) 15 "lines"
                 }
             )
         ]

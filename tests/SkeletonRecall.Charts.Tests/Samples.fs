@@ -72,7 +72,7 @@ let predict (holes: int) (strokes: int) (seed: int) (truth: LabelMap) : LabelMap
         else label)
     |> Volume.create truth.Extent
 
-let private dataset: Dataset =
+let dataset: Dataset =
     Dataset.create "Dataset001_Vessels" [ "light" ] [ "background", 0; "vessel", 1 ] ".png" 8
 
 /// A comparison of two runs on cases of the given names and side.
@@ -137,4 +137,51 @@ let input (side: int) (names: string list) : ReportInput =
                             Prediction = Tube.binarize prediction
                         }
             ]
+    }
+
+/// Tubes that bend through a volume, one of them with a gap and a bridge between two in the prediction.
+let space (depth: int) (height: int) (width: int) (spacing: float list) (case: string) (run: string) : CaseOverlay =
+    let extent = Extent.space depth height width
+
+    let tube (shift: float) (slice: int) (row: int) (column: int) =
+        let across =
+            float height / 2.0 + shift + 0.2 * float height * sin (float column / 9.0)
+
+        let along = float depth / 2.0 + 0.25 * float depth * cos (float column / 13.0)
+        (float row - across) ** 2.0 + 2.0 * (float slice - along) ** 2.0 < 6.0
+
+    let mask (predicted: bool) =
+        Array.init extent.Count (fun index ->
+            let column = index % width
+            let row = index / width % height
+            let slice = index / width / height
+            let gap = predicted && column > width / 3 && column < width / 3 + 8
+            let first = tube -7.0 slice row column && not gap
+            let second = tube 7.0 slice row column
+
+            let bridge =
+                predicted && abs (column - 3 * width / 4) < 2 && tube 0.0 slice row column
+                || predicted
+                   && abs (column - 3 * width / 4) < 2
+                   && [ -5.0 .. 5.0 ] |> List.exists (fun shift -> tube shift slice row column)
+
+            first || second || bridge)
+        |> Volume.create extent
+        |> Volume.withSpacing (Spacing.ofList spacing)
+        |> Mask.ofVolume id
+
+    let truth = mask false
+    let bright = (Mask.toVolume truth).Data
+    let rng = Seed.rng (Seed.ofInt 3)
+
+    {
+        Case = case
+        Run = run
+        Image =
+            bright
+            |> Array.map (fun voxel -> 60.0f * float32 voxel + float32 (rng.Uniform(0.0, 40.0)))
+            |> Volume.create extent
+            |> Volume.withSpacing (Spacing.ofList spacing)
+        Truth = truth
+        Prediction = mask true
     }

@@ -119,7 +119,14 @@ let tests =
 
             test "defaults are nnU-Net's" {
                 let request = trained [ "Dataset007_X"; "2d"; "all" ]
-                Expect.equal request.Train TrainOptions.standard "options"
+
+                Expect.equal
+                    request.Train
+                    { TrainOptions.standard with
+                        ValidateEvery = Int32.MaxValue
+                    }
+                    "options; whole cases are validated after the last epoch"
+
                 Expect.equal request.Trainer "nnUNetTrainerSkeletonRecall" "trainer"
             }
 

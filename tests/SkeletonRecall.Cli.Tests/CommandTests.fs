@@ -272,6 +272,23 @@ let tests =
                     let data = writeData root
                     succeeded ([ "train"; "1"; "2d"; "0"; "--root"; root ] @ quick) |> ignore
 
+                    let run =
+                        Path.Combine(
+                            root,
+                            "results",
+                            "Dataset001_Toy",
+                            "nnUNetTrainerSkeletonRecall__nnUNetPlans__2d",
+                            "fold_0"
+                        )
+
+                    let page = File.ReadAllText(Path.Combine(run, "report.html"))
+                    Expect.stringContains page "1 validation case, whole" "training leaves its report"
+                    let two = Path.Combine(root, "two.html")
+                    succeeded [ "report"; run; run; "-o"; two ] |> ignore
+                    Expect.isTrue (File.Exists two) "the report of two runs"
+                    failed [ "report"; run; run; run ] [ "3 runs"; "one run or two" ]
+                    failed [ "report"; root ] [ "run.json" ]
+
                     let labels = Path.Combine(root, "labels")
                     let input = Path.Combine(data, "imagesTs")
 
@@ -288,15 +305,7 @@ let tests =
                     Expect.equal (document.RootElement.GetProperty("metric_per_case").GetArrayLength()) 1 "one case"
 
                     // A checkpoint file alone is enough, and one image file too.
-                    let model =
-                        Path.Combine(
-                            root,
-                            "results",
-                            "Dataset001_Toy",
-                            "nnUNetTrainerSkeletonRecall__nnUNetPlans__2d",
-                            "fold_0",
-                            "checkpoint_final.safetensors"
-                        )
+                    let model = Path.Combine(run, "checkpoint_final.safetensors")
 
                     let image = Directory.GetFiles(input)[0]
                     let again = Path.Combine(root, "again")

@@ -84,7 +84,7 @@ let tests =
                 Expect.equal (kept Measure.B0Error [ nan, 1.0; 0.5, nan; 0.5, 3.0 ]) [ 2 ] "epochs without a value"
             }
 
-            Property.test
+            testProperty
                 "the best by a measure was the newest once, and no other that serves is better"
                 (fun (values: (byte * byte) list) ->
                     let epochs =

@@ -150,6 +150,23 @@ let tests =
                         (Some(best.Epoch - 1))
                         "the best checkpoint"
 
+                    Expect.equal
+                        (ValidatedCase.names folder)
+                        (validation |> List.map (fun case -> CaseId.value case.Id))
+                        "cases"
+
+                    let left =
+                        ValidatedCase.load folder (CaseId.value validation.Head.Id) |> Problem.orThrow
+
+                    Expect.equal left.Truth.Data validation.Head.Labels.Value.Data "the truth of a case"
+
+                    let scores = ValidatedCase.scores folder |> Problem.orThrow
+
+                    Expect.equal
+                        (sprintf "%A" (CaseValidation.mean all scores))
+                        (sprintf "%A" wanted)
+                        "the summary's scores"
+
                     let log = File.ReadAllText(path folder RunFolder.log)
                     Expect.stringContains log "Whole validation cases: Dice " "the log"
                     Expect.stringContains log "New best B0Error" "the log"
