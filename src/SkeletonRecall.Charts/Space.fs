@@ -94,7 +94,7 @@ module internal Space =
         Array.init (height * width) (fun pixel -> volume.Data[index at (pixel / width) (pixel % width)])
         |> Volume.create (Extent.plane height width)
 
-    let private slice (names: string list) (picture: Picture) (axis: int) : XmlNode =
+    let private slice (picture: Picture) (axis: int) : XmlNode =
         let extent = picture.Classes.Extent
         let struct (depth, row, column) = Picture.place extent picture.Worst
         let at = List.item axis [ depth; row; column ]
@@ -177,4 +177,4 @@ module internal Space =
                             [ str "Drag turns, the wheel zooms. The slices go through the worst place." ]
                     ]
             ]
-        :: List.map (slice names picture) [ 0; 1; 2 ]
+        :: List.map (slice picture) [ 0; 1; 2 ]

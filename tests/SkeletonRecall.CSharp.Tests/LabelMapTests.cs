@@ -139,6 +139,6 @@ internal static class LabelMapTests
             Check.Throws<ArgumentException>(() => new LabelMap(Extent.Plane(2, 2), [1])).Message,
             "2 x 2 needs 4 values; the array holds 1."
         );
-        Check.Contains(Check.Throws<ArgumentException>(() => labels.Save("x.gif")).Message, ".png, .tif");
+        Check.Contains(Check.Throws<ArgumentException>(() => labels.Save("x.gif")).Message, ".png, .bmp, .tif");
     }
 }

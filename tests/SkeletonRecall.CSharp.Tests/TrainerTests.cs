@@ -70,7 +70,8 @@ internal static class TrainerTests
             Check.Equal(model.Epoch, 2, "epochs of the model");
             Check.Same(model.History[0].Terms.Select(term => term.Name), ["dice", "ce", "skeleton-recall"], "terms");
             Check.True(model.History.All(report => double.IsFinite(report.TrainLoss)), "losses are numbers");
-            Check.Equal(model.Options, Options, "options");
+            Check.Equal(model.Options with { Measures = Options.Measures }, Options, "options");
+            Check.Same(model.Options.Measures, Options.Measures, "measures");
 
             var image = Toy(3).Image;
             using var predictor = model.CreatePredictor();

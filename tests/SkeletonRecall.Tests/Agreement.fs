@@ -19,16 +19,16 @@ module Agreement =
                 "iou_dict_from_files"
             ],
             "boxes, the challenge's second task"
-            "topcow_eval", [ "filter_mask_by_label"; "convert_multiclass_to_binary"; "extract_labels" ], "array helpers"
+            "topcow_eval", [ "filter_mask_by_label"; "extract_labels" ], "array helpers"
             "topcow_eval", [ "pad_sitk_image"; "edge_list_to_variant_str" ], "image and text helpers"
             "topcow_eval", [ "generate_cls_avg_dict" ], "called with a made-up measure"
             "topcow_eval", [ "score_case_task_1_seg" ], "returns nothing"
-            "topbrain_eval", [ "convert_multiclass_to_binary"; "extract_labels"; "pad_sitk_image" ], "array helpers"
+            "topbrain_eval", [ "extract_labels"; "pad_sitk_image" ], "array helpers"
             "topbrain_eval", [ "generate_cls_avg_dict"; "update_cls_avg_dict" ], "called with a made-up measure"
             "topbrain_eval", [ "score_case_task_1_seg" ], "returns nothing"
             "topbrain_eval",
             [ "invalid_neighbors_single_label"; "invalid_neighbors_all_classes" ],
-            "TopBrain's table of allowed neighbours, which is no measure here"
+            "the recorded test replaces the function that finds neighbours: the images hold none of those that are counted"
             "topbrain_eval", [ "count_sideroad_detection" ], "counts detections"
             "metricsreloaded",
             [

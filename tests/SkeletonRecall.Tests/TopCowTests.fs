@@ -325,6 +325,12 @@ let private topCow (call: Recorded.Call) : (unit -> unit) option =
                 |> Array.map (fun (label, _) -> TopCow.neighbours (int label) labels)
 
             Expect.contains candidates wanted "neighbours")
+    | "convert_multiclass_to_binary" ->
+        Some(fun () ->
+            let got = argument call "array" |> Recorded.labels |> Tube.binarize |> Mask.toVolume
+
+            let wanted = (Recorded.array call.Suite result.Value).Values
+            Expect.equal (Array.map float got.Data) wanted "mask")
     | "get_neighbor_per_mask" ->
         Some(fun () ->
             let labels = Recorded.labels (argument call "mask_img")
