@@ -97,42 +97,54 @@ module internal Picture =
         let struct (red, green, blue, opacity) = Overlay.colour pixel
         $"rgba(%d{red},%d{green},%d{blue},%s{Numeral.machine (Math.Round(float opacity / 255.0, 3))})"
 
-    let private mark (style: string) (words: string) (radius: float) (x: float, y: float) : XmlNode =
-        let number (value: float) = Numeral.machine (Math.Round(value, 1))
+    // The picture may be stretched: a ring is round, and a diamond even, where it is shown.
+    let private mark (style: string) (words: string) (across: float) (down: float) (x: float, y: float) : XmlNode =
+        let number (value: float) = Numeral.machine (Math.Round(value, 2))
+
         let title = tag "title" [] [ str words ]
 
         if style = "break" then
             tag
-                "circle"
+                "ellipse"
                 [
                     _class style
                     attr "cx" (number x)
                     attr "cy" (number y)
-                    attr "r" (number radius)
+                    attr "rx" (number across)
+                    attr "ry" (number down)
                 ]
                 [ title ]
         else
-            let corner dx dy =
-                $"%s{number (x + dx * radius)},%s{number (y + dy * radius)}"
+            let corner (right: float) (below: float) =
+                $"%s{number (x + 1.2 * right * across)},%s{number (y + 1.2 * below * down)}"
 
             tag
                 "polygon"
                 [
                     _class style
-                    attr "points" $"%s{corner 0.0 -1.2} %s{corner 1.2 0.0} %s{corner 0.0 1.2} %s{corner -1.2 0.0}"
+                    attr "points" $"%s{corner 0.0 -1.0} %s{corner 1.0 0.0} %s{corner 0.0 1.0} %s{corner -1.0 0.0}"
                 ]
                 [ title ]
 
-    /// A ring around every break and a diamond around every false bridge; `at` gives column and row of a voxel, where the
-    /// picture shows it.
-    let marks (width: int) (height: int) (at: int -> (float * float) option) (picture: Picture) : XmlNode list =
-        let radius = max 5.0 (0.022 * float (max width height))
+    /// A ring around every break and a diamond around every false bridge of a picture whose pixels are so wide and so tall
+    /// (mm); `at` gives column and row of a voxel, where the picture shows it.
+    let marks
+        (width: int, wide: float)
+        (height: int, tall: float)
+        (at: int -> (float * float) option)
+        (picture: Picture)
+        : XmlNode list =
+        let side = max (float width * wide) (float height * tall)
+        // At least five of the smaller side of a pixel.
+        let radius = max (5.0 * min wide tall) (0.022 * side)
 
         let around (style: string) (word: string) (stretches: Stretch list) =
             stretches
             |> List.choose (fun stretch ->
                 let length = several stretch.Voxels.Length "voxel"
-                at stretch.Middle |> Option.map (mark style $"%s{word} of %s{length}" radius))
+
+                at stretch.Middle
+                |> Option.map (mark style $"%s{word} of %s{length}" (radius / wide) (radius / tall)))
 
         match
             around "break" "break" picture.Breaks

@@ -76,7 +76,7 @@ module internal Pictures =
                     words
                     ""
                     picture.Classes
-                    (Picture.marks extent.Width extent.Height at picture)
+                    (Picture.marks (extent.Width, 1.0) (extent.Height, 1.0) at picture)
                 figcaption [] [ Tables.runName names overlay.Run; span [ _class "note" ] [ str words ] ]
             ]
 

@@ -142,7 +142,7 @@ module internal Space =
                     (Picture.words picture)
                     $"aspect-ratio:%s{ratio}"
                     classes
-                    (Picture.marks width height where picture)
+                    (Picture.marks (width, wide) (height, tall) where picture)
                 figcaption [] [ span [ _class "note" ] [ str words ] ]
             ]
 

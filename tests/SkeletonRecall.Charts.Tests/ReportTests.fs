@@ -183,7 +183,7 @@ let tests: Test =
                     input.Value.Overlays
                     |> List.sumBy (fun overlay -> (find overlay.Prediction overlay.Truth).Length)
 
-                Expect.equal (occurrences "<circle class=\"break\"" markup) (stretches Breaks.breaks) "breaks"
+                Expect.equal (occurrences "<ellipse class=\"break\"" markup) (stretches Breaks.breaks) "breaks"
                 Expect.equal (occurrences "<polygon class=\"bridge\"" markup) (stretches Breaks.bridges) "bridges"
                 Expect.isGreaterThan (stretches Breaks.breaks) 0 "there are some"
             }
