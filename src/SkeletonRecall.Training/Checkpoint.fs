@@ -45,8 +45,8 @@ module Checkpoint =
     let private format = "skeleton-recall checkpoint 1"
     let private momentumPrefix = "momentum."
 
-    // One configuration in nnU-Net's form: the checkpoint needs no plans file beside it.
-    let private plans (checkpoint: Checkpoint) : Plans =
+    /// Plans in nnU-Net's form that hold the checkpoint's configuration alone: it needs no plans file beside it.
+    let plans (checkpoint: Checkpoint) : Plans =
         let dataset, configuration = checkpoint.Dataset, checkpoint.Configuration
         let plane = configuration.PatchSize.Length = 2
 

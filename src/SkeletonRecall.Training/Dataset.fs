@@ -156,9 +156,13 @@ module Dataset =
                                 ImageReader = reader
                             }
                 }
-        with :? JsonException as error ->
+        with
+        | :? JsonException as error ->
             let line = error.LineNumber.GetValueOrDefault() + 1L
             DatasetEntries.bad path $"it is not valid JSON (line %d{line})"
+        // Half a character, as "\\ud800", is valid JSON and no text.
+        | :? InvalidOperationException ->
+            DatasetEntries.bad path "one of its texts holds half a character (a lone surrogate): write it anew in UTF-8"
 
     /// The text of dataset.json, with nnU-Net's keys and an indent of 4.
     let print (dataset: Dataset) : string =

@@ -197,8 +197,17 @@ module Nrrd =
 
     // Spacing (x first) and geometry of the axes of space.
     let private place (header: Header) (rank: int) : float list * Geometry =
+        // The last digits are those of the square root, not of the file: 0.75 along a slanted axis is 0.75 again.
         let length (values: float list) =
-            values |> List.sumBy (fun value -> value * value) |> sqrt
+            let exact = values |> List.sumBy (fun value -> value * value) |> sqrt
+
+            if Double.IsFinite exact then
+                Double.Parse(
+                    exact.ToString("G15", Globalization.CultureInfo.InvariantCulture),
+                    Globalization.CultureInfo.InvariantCulture
+                )
+            else
+                exact
 
         match header.Directions |> Option.map (List.choose id) with
         | Some axes when axes.Length = rank ->

@@ -195,6 +195,67 @@ let tests =
                 mentions [ "overwrite_image_reader_writer"; "text" ] (text "7")
             }
 
+            test "2000 mutations end in a data set or in one line that names the file" {
+                let good =
+                    (json "{\"background\": 0, \"a\": [1, 2], \"b\": 2, \"ignore\": 3}")
+                        .Replace(
+                            "\"licence\": \"any\"",
+                            "\"regions_class_order\": [1, 2], \"overwrite_image_reader_writer\": \"SimpleITKIO\", \"dataset\": {\"c\": {\"images\": [\"c.png\"], \"label\": \"d.png\"}}"
+                        )
+
+                Expect.isOk (Dataset.parse path good) "the good file"
+                let random = System.Random 11
+
+                let values =
+                    [
+                        "null"
+                        "true"
+                        "7"
+                        "-1"
+                        "1e99"
+                        "0.5"
+                        "[]"
+                        "{}"
+                        "[[1]]"
+                        "{\"a\": 1}"
+                        "\"\""
+                        "\"\\ud800\""
+                        "99999999999999999999"
+                    ]
+
+                // A value in the place of another, or a few characters changed.
+                let mutate () : string =
+                    if random.Next 2 = 0 then
+                        let places =
+                            System.Text.RegularExpressions.Regex.Matches(
+                                good,
+                                "(?<=: )(\"[^\"]*\"|[0-9]+|\\[[^\\]]*\\]|\\{[^{}]*\\})|(?<=\\[|, )[0-9]"
+                            )
+
+                        let place = places[random.Next places.Count]
+                        good.Remove(place.Index, place.Length).Insert(place.Index, values[random.Next values.Length])
+                    else
+                        let letters = good.ToCharArray()
+
+                        for _ in 0 .. random.Next 4 do
+                            letters[random.Next letters.Length] <- "{}[]\":,0x\\u"[random.Next 11]
+
+                        System.String letters
+
+                let mutable refused = 0
+
+                for _ in 1..2000 do
+                    match Dataset.parse path (mutate ()) with
+                    | Ok _ -> ()
+                    | Error problem ->
+                        refused <- refused + 1
+                        let message = Problem.message problem
+                        Expect.stringStarts message path "the file"
+                        Expect.isFalse (message.Contains '\n') message
+
+                Expect.isGreaterThan refused 1000 "refused"
+            }
+
             test "real files are read, or refused by name" {
                 let folder = Golden.sharedPath [ "data"; "nnunet-json" ]
                 let files = Directory.GetFiles(folder, "dataset*.json", SearchOption.AllDirectories)

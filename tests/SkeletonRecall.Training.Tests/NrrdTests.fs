@@ -31,6 +31,18 @@ let tests =
 
                 decode (Scans.written (Nrrd.encode file)) |> Scans.expectSame 1e-12 file
 
+            test "spacings along slanted axes are read back to the last digit" {
+                for seed in 0..49 do
+                    let file =
+                        { Scans.file 0 1 3 seed with
+                            Spacing = Spacing.ofList [ 2.5; 0.75; 0.3 ]
+                        }
+
+                    match Scans.from (Nrrd.decode Scans.alone) (Scans.written (Nrrd.encode file)) with
+                    | Ok read -> Expect.equal read.Spacing.Values [ 2.5; 0.75; 0.3 ] $"seed %d{seed}"
+                    | Error reason -> failtest reason
+            }
+
             test "raw voxels, big-endian, in RAS" {
                 match decode (text header data) with
                 | Ok read ->

@@ -251,6 +251,43 @@ let tests =
                     |> mentions Gravity.Doubtful None [ "255"; "3 label maps"; "convert" ])
             }
 
+            test "volumes of one thick slice are volumes, and pass" {
+                Toy.inFolder (fun root ->
+                    let folder = at [ root; "Dataset902_Slices" ]
+                    let spacing = Spacing.ofList [ 8.0; 0.4; 0.4 ]
+
+                    for name in [ "a"; "b" ] do
+                        let plane = Toy.vessels 24 1
+                        let extent = Extent.space 1 24 24
+
+                        let image =
+                            { Image.create 1 extent plane.Image.Data with
+                                Spacing = spacing
+                            }
+
+                        let labels =
+                            Volume.create extent plane.Labels.Value.Data |> Volume.withSpacing spacing
+
+                        Store.writeCase folder true (Case.create (CaseId.ofString name) image (Some labels))
+                        |> Problem.orThrow
+
+                    let dataset =
+                        Dataset.create "Dataset902_Slices" [ "MR" ] [ "background", 0; "vessel", 1 ] ".nii.gz" 2
+
+                    Store.writeDataset folder dataset |> Problem.orThrow
+                    Expect.isEmpty (verified folder).Findings "findings"
+
+                    let case, _ =
+                        Store.readTrainingCase folder dataset (CaseId.ofString "a") |> Problem.orThrow
+
+                    Expect.equal case.Image.Extent (Extent.space 1 24 24) "a volume still"
+
+                    List.iter2
+                        (fun one other -> Expect.floatClose Accuracy.medium one other "spacing")
+                        case.Image.Spacing.Values
+                        spacing.Values)
+            }
+
             test "files that dataset.json lists are looked at where they are" {
                 Toy.inFolder (fun root ->
                     let folder = volumes root
