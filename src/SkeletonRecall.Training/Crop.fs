@@ -1,5 +1,6 @@
 namespace SkeletonRecall.Training
 
+open System
 open SkeletonRecall
 
 /// A box of voxels: the first of each axis and the one past the last; a plane has one slice.
@@ -38,35 +39,91 @@ module Crop =
             EndColumn = extent.Width
         }
 
-    /// The mask with its cavities filled: parts of the background, by its 6 neighbours, that do not reach the border.
-    /// A plane is a volume of one slice here, in which everything reaches the border, so that it stays as it is.
-    let private fillCavities (mask: Mask) : Mask =
-        let extent = mask.Extent
+    // Background that reaches the border, of flags that are 0 for background.
+    [<Literal>]
+    let private Outside = 2uy
 
-        if extent.Rank = 2 || extent.Depth < 3 || extent.Height < 3 || extent.Width < 3 then
-            mask
-        else
-            let struct (labels, count) =
-                Components.label Connectivity.Six (Mask.complement mask)
+    // Marks the background at the border.
+    let private markBorder (extent: Extent) (flags: byte[]) : unit =
+        let mark (at: int) =
+            if flags[at] = 0uy then
+                flags[at] <- Outside
 
-            let reaches = Array.zeroCreate<bool>(count + 1)
+        for slice in 0 .. extent.Depth - 1 do
+            for row in 0 .. extent.Height - 1 do
+                let start = Extent.index extent slice row 0
 
-            for slice in 0 .. extent.Depth - 1 do
-                for row in 0 .. extent.Height - 1 do
-                    let isBorderRow =
-                        slice = 0 || slice = extent.Depth - 1 || row = 0 || row = extent.Height - 1
+                if slice = 0 || slice = extent.Depth - 1 || row = 0 || row = extent.Height - 1 then
+                    for column in 0 .. extent.Width - 1 do
+                        mark (start + column)
+                else
+                    mark start
+                    mark (start + extent.Width - 1)
 
-                    let start = Extent.index extent slice row 0
+    // One sweep through the inner voxels, forth or back: background beside what is marked is marked. Whether any was.
+    let private sweep (extent: Extent) (forth: bool) (flags: byte[]) : bool =
+        let width = extent.Width
+        let slab = extent.Height * width
+        let mutable found = false
 
-                    if isBorderRow then
-                        for column in 0 .. extent.Width - 1 do
-                            reaches[labels.Data[start + column]] <- true
-                    else
-                        reaches[labels.Data[start]] <- true
-                        reaches[labels.Data[start + extent.Width - 1]] <- true
+        let visit (at: int) =
+            if
+                flags[at - 1] = Outside
+                || flags[at + 1] = Outside
+                || flags[at - width] = Outside
+                || flags[at + width] = Outside
+                || flags[at - slab] = Outside
+                || flags[at + slab] = Outside
+            then
+                flags[at] <- Outside
+                found <- true
 
-            // 0 is the mask itself.
-            labels |> Mask.ofVolume (fun label -> label = 0 || not reaches[label])
+        let line (start: int) =
+            let inner = Span<byte>(flags, start + 1, width - 2)
+
+            // From one place that is still background to the next.
+            if forth then
+                let mutable at = inner.IndexOf 0uy
+
+                while at >= 0 do
+                    visit (start + 1 + at)
+                    let next = inner.Slice(at + 1).IndexOf 0uy
+                    at <- if next < 0 then -1 else at + 1 + next
+            else
+                let mutable at = inner.LastIndexOf 0uy
+
+                while at >= 0 do
+                    visit (start + 1 + at)
+                    at <- inner.Slice(0, at).LastIndexOf 0uy
+
+        for number in 0 .. (extent.Depth - 2) * (extent.Height - 2) - 1 do
+            let number =
+                if forth then
+                    number
+                else
+                    (extent.Depth - 2) * (extent.Height - 2) - 1 - number
+
+            line (Extent.index extent (1 + number / (extent.Height - 2)) (1 + number % (extent.Height - 2)) 0)
+
+        found
+
+    /// Cavities of flags filled in place: parts of the background (0), by its 6 neighbours, that do not reach the border,
+    /// become 1. A plane is a volume of one slice here, in which everything reaches the border, so that it stays as it is.
+    let private fillCavities (extent: Extent) (flags: byte[]) : unit =
+        if
+            extent.Rank = 3
+            && extent.Depth > 2
+            && extent.Height > 2
+            && extent.Width > 2
+            && Array.contains 0uy flags
+        then
+            markBorder extent flags
+
+            while sweep extent true flags && sweep extent false flags do
+                ()
+
+            for at in 0 .. flags.Length - 1 do
+                flags[at] <- if flags[at] = Outside then 0uy else 1uy
 
     /// The voxels at which any channel is not 0, cavities filled.
     let nonZero (image: Image) : Mask =
@@ -80,9 +137,8 @@ module Crop =
                 if values[place] <> 0.0f then
                     any[place] <- 1uy
 
-        Volume.create extent any
-        |> Mask.ofVolume (fun value -> value <> 0uy)
-        |> fillCavities
+        fillCavities extent any
+        Volume.create extent any |> Mask.ofVolume (fun value -> value <> 0uy)
 
     /// The smallest box that holds the mask; the whole extent for an empty mask.
     let boundingBox (mask: Mask) : Box =

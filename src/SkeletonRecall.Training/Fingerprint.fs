@@ -72,9 +72,7 @@ module Fingerprint =
                 let counts = Array.zeroCreate<int> places.Length
 
                 if places.Length > 0 then
-                    for _ in 1..count do
-                        let drawn = int (random.NextInclusive(uint32 (places.Length - 1)))
-                        counts[drawn] <- counts[drawn] + 1
+                    random.Tally(count, counts)
 
                 // Only what was drawn is kept: of a large foreground that is little.
                 let drawn =

@@ -143,6 +143,13 @@ module Preparation =
                 return fingerprint
         }
 
+    // Names become those of files and folders.
+    let private requireName (what: string) (name: string) : Result<unit, Problem> =
+        if (CaseId.tryOfString name).IsSome then
+            Ok()
+        else
+            Error(Mismatch(what, $"'%s{name}'", "a name that every system takes for a file or folder"))
+
     let private plansPath (request: PrepareRequest) (dataset: Dataset) (name: string) : string =
         Store.file (target request dataset) (name + ".json")
 
@@ -150,8 +157,19 @@ module Preparation =
     let readPlans (roots: Roots) (datasetName: string) (name: string) : Result<Plans, Problem> =
         let path = Store.file (Store.preprocessedFolder roots datasetName) (name + ".json")
 
-        Store.readText path $"the plans are wanted: run plan, or name others than %s{name} with -p"
-        |> Result.bind (Plans.parse path)
+        Problem.attempt {
+            do! requireName "-p" name
+
+            let! text =
+                Store.readText path $"the plans are wanted: run plan, or name others than %s{name} with -p"
+
+            let! plans = Plans.parse path text
+
+            for configuration in plans.Configurations.Values do
+                do! requireName $"\"data_identifier\" in %s{path}" configuration.DataIdentifier
+
+            return plans
+        }
 
     // Configurations of the plans that are there under names of their own are kept, as in nnU-Net.
     let private withOthers (path: string) (plans: Plans) : Result<Plans, Problem> =
@@ -186,6 +204,7 @@ module Preparation =
                 readFingerprint (Store.file (target request dataset) fingerprintFile) cases
 
             let! plans = Planner.ofFingerprint options dataset fingerprint
+            do! requireName "-overwrite_plans_name" plans.PlansName
             let path = plansPath request dataset plans.PlansName
             let! plans = withOthers path plans
             do! copyDescription request folder dataset

@@ -103,11 +103,24 @@ type NumpyRandom(seed: uint32) =
         for i in 1..623 do
             state[i] <- 1812433253u * (state[i - 1] ^^^ (state[i - 1] >>> 30)) + uint32 i
 
+    // The state's numbers as they are given out.
+    let tempered = Array.zeroCreate<uint32> 624
+
     let refill () =
         for i in 0..623 do
             let y = (state[i] &&& 0x80000000u) ||| (state[(i + 1) % 624] &&& 0x7fffffffu)
             let twist = if y &&& 1u = 0u then 0u else 0x9908b0dfu
             state[i] <- state[(i + 397) % 624] ^^^ (y >>> 1) ^^^ twist
+
+        let lanes = Numerics.Vector<uint32>.Count
+
+        // 624 is a multiple of any number of lanes.
+        for i in 0..lanes..623 do
+            let y = Numerics.Vector<uint32>(state, i)
+            let y = y ^^^ (y >>> 11)
+            let y = y ^^^ ((y <<< 7) &&& Numerics.Vector<uint32> 0x9d2c5680u)
+            let y = y ^^^ ((y <<< 15) &&& Numerics.Vector<uint32> 0xefc60000u)
+            (y ^^^ (y >>> 18)).CopyTo(tempered, i)
 
         position <- 0
 
@@ -116,12 +129,8 @@ type NumpyRandom(seed: uint32) =
         if position = 624 then
             refill ()
 
-        let y = state[position]
         position <- position + 1
-        let y = y ^^^ (y >>> 11)
-        let y = y ^^^ ((y <<< 7) &&& 0x9d2c5680u)
-        let y = y ^^^ ((y <<< 15) &&& 0xefc60000u)
-        y ^^^ (y >>> 18)
+        tempered[position - 1]
 
     /// A whole number, uniform in [0, last], by masked rejection.
     member this.NextInclusive(last: uint32) : uint32 =
@@ -135,6 +144,31 @@ type NumpyRandom(seed: uint32) =
                 value <- this.NextBits() &&& mask
 
             value
+
+    /// How often each of the numbers 0 to `counts.Length - 1` comes in so many draws of `NextInclusive`, added to `counts`.
+    member internal this.Tally(draws: int, counts: int[]) : unit =
+        if counts.Length = 1 then
+            counts[0] <- counts[0] + draws
+        else
+            let last = uint32 (counts.Length - 1)
+            let mask = UInt32.MaxValue >>> Numerics.BitOperations.LeadingZeroCount last
+            let mutable left = draws
+
+            while left > 0 do
+                if position = 624 then
+                    refill ()
+
+                let mutable at = position
+
+                while at < 624 && left > 0 do
+                    let value = tempered[at] &&& mask
+                    at <- at + 1
+
+                    if value <= last then
+                        counts[int value] <- counts[int value] + 1
+                        left <- left - 1
+
+                position <- at
 
     /// 0 .. count - 1 in shuffled order, as `permutation(count)`.
     member this.Permutation(count: int) : int[] =

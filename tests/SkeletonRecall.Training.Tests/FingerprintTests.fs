@@ -50,6 +50,46 @@ let tests =
                 Expect.equal inside[2] 1s "of column 3"
             }
 
+            test "cavities are the parts of the background that do not reach the border" {
+                for seed in 1..60 do
+                    let rng = Seed.rng (Seed.ofInt seed)
+
+                    let extent =
+                        Extent.space (1 + rng.NextInt 8) (1 + rng.NextInt 9) (1 + rng.NextInt 10)
+
+                    let share = 0.5 + 0.4 * rng.NextDouble()
+
+                    let values =
+                        Array.init extent.Count (fun _ -> if rng.Chance share then 1.0f else 0.0f)
+
+                    let mask = Volume.create extent values |> Mask.ofVolume (fun value -> value <> 0.0f)
+
+                    let struct (parts, count) = Components.label Connectivity.Six (Mask.complement mask)
+
+                    let reaches = Array.zeroCreate<bool>(count + 1)
+
+                    for at in 0 .. extent.Count - 1 do
+                        let column = at % extent.Width
+                        let row = at / extent.Width % extent.Height
+                        let slice = at / extent.Width / extent.Height
+
+                        if
+                            column = 0
+                            || row = 0
+                            || slice = 0
+                            || column = extent.Width - 1
+                            || row = extent.Height - 1
+                            || slice = extent.Depth - 1
+                        then
+                            reaches[parts.Data[at]] <- true
+
+                    let wanted =
+                        parts.Data
+                        |> Array.map (fun part -> if part = 0 || not reaches[part] then 1uy else 0uy)
+
+                    Expect.equal (Mask.toVolume (Crop.nonZero (Image.create 1 extent values))).Data wanted $"%d{seed}"
+            }
+
             test "a hole of a plane stays, and an empty image is kept whole" {
                 let plane = Extent.plane 4 5
                 let ring = Array.init 20 (fun place -> if place = 7 then 0.0f else 1.0f)

@@ -335,6 +335,29 @@ let tests =
                     Expect.equal ours.Configurations["2d"].DataIdentifier "ourPlans_2d" "its own folder")
             }
 
+            test "plans cannot lead out of the data set's folder" {
+                inFolder (fun _ request ->
+                    let plans = planned request
+                    let path = Store.file (target request) "nnUNetPlans.json"
+
+                    for identifier in [ "../elsewhere"; "/tmp/elsewhere"; "CON"; "a:b"; "" ] do
+                        { plans with
+                            Configurations =
+                                plans.Configurations
+                                |> Map.map (fun _ configuration ->
+                                    { configuration with
+                                        DataIdentifier = identifier
+                                    })
+                        }
+                        |> Plans.print
+                        |> fun text -> File.WriteAllText(path, text)
+
+                        Expect.stringContains
+                            (message (tryPreprocess request "nnUNetPlans" [ "2d" ]))
+                            "wanted a name that every system takes for a file or folder"
+                            identifier)
+            }
+
             test "a folder that another program preprocessed is refused with the cure, and stays as it is" {
                 inFolder (fun _ request ->
                     planned request |> ignore
@@ -395,6 +418,11 @@ let tests =
                         (message (tryPreprocess request "nnUNetPlans" [ "2d" ]))
                         "run plan, or name others than nnUNetPlans with -p"
                         "no plans"
+
+                    Expect.stringContains
+                        (message (tryPreprocess request "../nnUNetPlans" [ "2d" ]))
+                        "-p: got '../nnUNetPlans'; wanted a name that every system takes for a file or folder"
+                        "a path for a name"
 
                     let raw = Store.file request.Roots.Raw dataset.Name
                     File.Delete(Path.Combine(raw, "imagesTr", "rod_2_0001.nii.gz"))
