@@ -295,12 +295,15 @@ module Preprocess =
         |> Volume.withSpacing (CaseProperties.spacing properties)
         |> Axes.labels (Axes.inverse properties.Transpose)
 
-    /// The most memory in bytes that a case takes while it is preprocessed, the case as read included, for its numbers of voxels as
-    /// read, cropped and resampled: the read image and labels, the part cut out, the resampled image, and of one channel
-    /// at a time what lies between two axes.
+    /// The most memory in bytes that a case takes from its files to the preprocessed case, for its numbers of voxels as read,
+    /// cropped and resampled: the read image and labels; the part cut out and the resampled image with theirs; flags of
+    /// what is not zero; and, of one channel at a time, what lies between two axes. Reading alone takes the image twice.
     let peakBytes (channels: int) (read: int64) (cropped: int64) (resampled: int64) : int64 =
         let image = 4L * int64 channels
 
-        // Which voxels are not zero: a flag and, where cavities are looked for, the number of a component of each.
-        (image + 2L) * read
-        + max (6L * read) ((image + 3L) * cropped + (image + 2L) * resampled + 8L * max cropped resampled)
+        max
+            ((2L * image + 6L) * read)
+            ((image + 5L) * read
+             + (image + 3L) * cropped
+             + (image + 2L) * resampled
+             + 8L * max cropped resampled)

@@ -314,6 +314,38 @@ let tests =
                     "turned plane"
             }
 
+            test "what a case allocates is no more than the stated peak" {
+                let shape = [ 40; 60; 50 ]
+                let case = caseOf false shape [ 1.0; 1.0; 1.0 ] 2
+
+                let sparse =
+                    Option.get case.Labels
+                    |> Volume.map (fun label -> if label = 1s then 1s else 0s)
+                    |> fun labels ->
+                        Volume.create
+                            labels.Extent
+                            (labels.Data |> Array.mapi (fun i label -> if i % 50 = 0 then label else 0s))
+
+                let case = { case with Labels = Some sparse }
+
+                let plan = configuration [ 0.8; 0.9; 1.2 ] [ ZScore; RescaleTo01 ]
+                let before = GC.GetAllocatedBytesForCurrentThread()
+                let found = Preprocess.case [ 0; 1; 2 ] plan dataset case |> Problem.orThrow
+                let allocated = GC.GetAllocatedBytesForCurrentThread() - before
+                let voxels (extent: Extent) = int64 extent.Count
+                let read = voxels case.Image.Extent
+
+                let peak =
+                    Preprocess.peakBytes
+                        2
+                        read
+                        (voxels (CaseProperties.afterCropping found.Properties))
+                        (voxels found.Image.Extent)
+
+                // The case itself is there before; counting labels takes a megabyte, whatever the case.
+                Expect.isLessThan allocated (peak - 10L * read + 1_000_000L) "bytes"
+            }
+
             test "an empty image is kept whole" {
                 let case = caseOf false volume [ 1.0; 1.0; 1.0 ] 1
 
