@@ -108,7 +108,12 @@ module ClassLocations =
     /// The positions of the labels of a case, as nnU-Net samples them (seed 1234). `ignore` is the data set's ignore label.
     /// Labels below 0, which mark what lies outside, are no class.
     let ofLabels (ignore: int option) (labels: LabelMap) : ClassLocations =
-        find ignore labels (fun places -> [ for label in 1 .. places.Length - 1 -> label, places[label] ])
+        find ignore labels (fun places ->
+            [
+                for label in 1 .. places.Length - 1 do
+                    if places[label].Length > 0 then
+                        label, places[label]
+            ])
 
     /// The same for the classes of a data set: its labels, or its regions, numbered from 1 in their order. Regions may share
     /// positions.
