@@ -113,7 +113,11 @@ let request (objective: Objective) : TrainRequest =
                 SaveEvery = 10
                 Seed = seed
             }
+        MirrorAxes = None
+        Pretrained = None
         Continue = false
+        Validate = false
+        SaveProbabilities = false
     }
 
 let ids = names |> List.filter isHeldOut
@@ -137,14 +141,7 @@ let train (name: string, objective: Objective) : string * Scores list =
     let predictions = LabelFolder.ofRun output request.Trainer
 
     Pipeline.predict
-        {
-            Checkpoint = Store.file fold RunFolder.final
-            Input = Store.testImages folder
-            Output = predictions
-            Step = 0.5
-            Mirror = true
-            KeepExisting = false
-        }
+        (PredictFolder.request [ Store.file fold RunFolder.final ] (Store.testImages folder) predictions)
         CancellationToken.None
         (fun _ _ -> ())
     |> Problem.orThrow

@@ -29,6 +29,11 @@ type TrainArguments =
     | [<AltCommandLine("-tr")>] Trainer of name: string
     | [<AltCommandLine("-p")>] Plans of name: string
     | [<AltCommandLine("--c")>] Continue
+    | [<AltCommandLine("-pretrained_weights")>] Pretrained_Weights of checkpoint: string
+    | Pretrained_Heads
+    | Npz
+    | No_Validation
+    | [<AltCommandLine("-num_gpus")>] Num_Gpus of count: int
     | [<AltCommandLine("-device")>] Device of name: string
     | Root of folder: string
     | Loss of text: string
@@ -56,11 +61,17 @@ type TrainArguments =
     interface IArgParserTemplate with
         member this.Usage =
             match this with
-            | Target _ -> "data set (number or name), configuration (2d) and fold (0, 1, ... or all)."
+            | Target _ ->
+                "data set (number or name), configuration (2d, 3d_fullres, ... as the plans have them) and fold (0, 1, ... or all)."
             | Trainer _ ->
                 "nnU-Net trainer name, decoded into the flags below and printed (default: nnUNetTrainerSkeletonRecall)."
             | Plans _ -> "name of the plans (default: nnUNetPlans)."
             | Continue -> "go on from the latest checkpoint of this fold."
+            | Pretrained_Weights _ -> "a checkpoint to begin with, without its heads (default: weights are drawn)."
+            | Pretrained_Heads -> "take the heads of the pretrained weights too."
+            | Npz -> "keep probabilities of the validation cases, as .npz files: for ensembles."
+            | No_Validation -> "do not predict and score the validation cases at the end (default: it is done)."
+            | Num_Gpus _ -> "1, the only number that is served (default: 1)."
             | Device _ -> "where tensors live: cpu (default: cpu)."
             | Root _ ->
                 "folder with raw, preprocessed and results where nnUNet_raw, nnUNet_preprocessed and nnUNet_results are not set (default: ./skeleton-recall)."
@@ -77,10 +88,11 @@ type TrainArguments =
             | Validation_Iterations _ -> "validation batches of an epoch (default: 50)."
             | Learning_Rate _ -> "initial learning rate (default: 0.01)."
             | Batch_Size _ -> "patches per batch (default: as planned)."
-            | Patch_Size _ -> "patch size in pixels (default: as planned)."
-            | Base_Features _ -> "feature maps of the first stage (default: 32)."
-            | Max_Features _ -> "largest number of feature maps of a stage (default: 512)."
-            | Mirror _ -> "mirroring in training and prediction: all or none (default: all)."
+            | Patch_Size _ -> "patch size in pixels where there are no plans (default: as planned)."
+            | Base_Features _ -> "feature maps of the first stage where there are no plans (default: 32)."
+            | Max_Features _ -> "largest number of feature maps of a stage where there are no plans (default: 512)."
+            | Mirror _ ->
+                "axes that training and prediction mirror: all, none, or numbers as 0,1 with 0 the slowest (default: all)."
             | Save_Every _ -> "epochs between two latest checkpoints (default: 50)."
             | Validate_Every _ ->
                 "epochs between two validations on whole cases by the sliding window, which the last epoch has too; 0 leaves them out (default: after the last epoch only, or every 10 where --measures or --best-by is given)."
@@ -99,13 +111,16 @@ type PredictArguments =
     | [<AltCommandLine("-m")>] Model of checkpoint: string
     | [<AltCommandLine("-d")>] Dataset of name: string
     | [<AltCommandLine("-c")>] Configuration of name: string
-    | [<AltCommandLine("-f")>] Fold of number: string
+    | [<AltCommandLine("-f")>] Fold of numbers: string list
     | [<AltCommandLine("-tr")>] Trainer of name: string
     | [<AltCommandLine("-p")>] Plans of name: string
     | [<AltCommandLine("-chk")>] Checkpoint of name: string
     | [<AltCommandLine("-step_size")>] Step_Size of share: float
     | [<AltCommandLine("--disable_tta")>] No_Mirroring
     | [<AltCommandLine("--continue_prediction")>] Continue_Prediction
+    | [<AltCommandLine("--save_probabilities")>] Save_Probabilities
+    | [<AltCommandLine("-num_parts")>] Num_Parts of count: int
+    | [<AltCommandLine("-part_id")>] Part_Id of number: int
     | [<AltCommandLine("-device")>] Device of name: string
     | Root of folder: string
     | Threads of count: int
@@ -115,19 +130,56 @@ type PredictArguments =
             match this with
             | Input _ -> "folder with images named CASE_0000 with the ending of the data set, or one image file."
             | Output _ -> "folder for the label maps."
-            | Model _ -> "a checkpoint file, in place of -d -c -f -tr -p."
+            | Model _ -> "a checkpoint file, or the folder of a fold or a model, in place of -d -c -tr -p."
             | Dataset _ -> "data set (number or name) that the model was trained on."
             | Configuration _ -> "configuration (default: 2d)."
-            | Fold _ -> "fold (default: 0)."
+            | Fold _ ->
+                "folds whose networks are averaged, e.g. -f 0 1 2 3 4, or all (default: those that have the checkpoint)."
             | Trainer _ -> "trainer name (default: nnUNetTrainerSkeletonRecall)."
             | Plans _ -> "name of the plans (default: nnUNetPlans)."
             | Checkpoint _ -> "checkpoint: final, best or latest (default: final)."
             | Step_Size _ -> "distance of two tiles as a share of the patch, above 0 and at most 1 (default: 0.5)."
             | No_Mirroring -> "predict each tile once instead of once per mirroring."
             | Continue_Prediction -> "leave label maps alone that are there already."
+            | Save_Probabilities -> "keep probabilities too, as .npz files: for ensembles; they are held in memory."
+            | Num_Parts _ -> "parts into which the cases are shared out (default: 1)."
+            | Part_Id _ -> "the part that is predicted, 0 to one less than the number of parts (default: 0)."
             | Device _ -> "where tensors live: cpu (default: cpu)."
             | Root _ -> "folder with raw, preprocessed and results (default: ./skeleton-recall)."
             | Threads _ -> "threads of a tensor operation (default: all cores)."
+
+/// `ensemble -i FOLDERS -o FOLDER`.
+type EnsembleArguments =
+    | [<AltCommandLine("-i"); Mandatory>] Inputs of folders: string list
+    | [<AltCommandLine("-o"); Mandatory>] Output of folder: string
+    | [<AltCommandLine("--save_npz")>] Save_Npz
+
+    interface IArgParserTemplate with
+        member this.Usage =
+            match this with
+            | Inputs _ -> "folders of predictions with probabilities (.npz) of the same cases."
+            | Output _ -> "folder for the label maps."
+            | Save_Npz -> "keep the averaged probabilities too (default: label maps alone)."
+
+/// `postprocess -i FOLDER`.
+type PostprocessArguments =
+    | [<AltCommandLine("-i"); Mandatory>] Input of folder: string
+    | [<AltCommandLine("-ref")>] Reference of folder: string
+    | [<AltCommandLine("-o")>] Output of folder: string
+    | Steps of file: string
+    | Rule of name: string
+    | [<AltCommandLine("-dataset_json")>] Dataset_Json of file: string
+
+    interface IArgParserTemplate with
+        member this.Usage =
+            match this with
+            | Input _ -> "folder of predicted label maps."
+            | Reference _ -> "folder of true label maps, by which is decided what is removed."
+            | Output _ -> "folder for label maps changed as --steps says."
+            | Steps _ -> "a postprocessing.json, ours or nnU-Net's, to follow, in place of -ref."
+            | Rule _ ->
+                "when a removal is accepted: thin (Dice rises, clDice and the b0 error get no worse) or dice, nnU-Net's (default: thin)."
+            | Dataset_Json _ -> "dataset.json that names the labels (default: in or above the folders)."
 
 /// `evaluate TRUTH PREDICTION`.
 type EvaluateArguments =
@@ -243,6 +295,8 @@ type Arguments =
     | [<CliPrefix(CliPrefix.None)>] Plan_And_Preprocess of ParseResults<PlanAndPreprocessArguments>
     | [<CliPrefix(CliPrefix.None)>] Train of ParseResults<TrainArguments>
     | [<CliPrefix(CliPrefix.None)>] Predict of ParseResults<PredictArguments>
+    | [<CliPrefix(CliPrefix.None)>] Ensemble of ParseResults<EnsembleArguments>
+    | [<CliPrefix(CliPrefix.None)>] Postprocess of ParseResults<PostprocessArguments>
     | [<CliPrefix(CliPrefix.None)>] Evaluate of ParseResults<EvaluateArguments>
     | [<CliPrefix(CliPrefix.None)>] Compare of ParseResults<CompareArguments>
     | [<CliPrefix(CliPrefix.None)>] Report of ParseResults<ReportArguments>
@@ -261,6 +315,8 @@ type Arguments =
             | Preprocess _ -> "crop, normalize and resample the cases by the plans: preprocess -d DATASET."
             | Plan_And_Preprocess _ -> "fingerprint, plan and preprocess: plan-and-preprocess -d DATASET."
             | Train _ -> "train a network: train DATASET CONFIGURATION FOLD."
+            | Ensemble _ -> "average predictions of several models: ensemble -i FOLDERS -o LABELS."
+            | Postprocess _ -> "keep the largest components where that helps: postprocess -i LABELS -ref TRUTH."
             | Predict _ -> "predict label maps: predict -i IMAGES -o LABELS -m CHECKPOINT."
             | Evaluate _ -> "score label maps against true ones: evaluate TRUTH PREDICTION."
             | Compare _ -> "compare two folders of label maps: compare TRUTH FIRST SECOND."

@@ -78,7 +78,11 @@ module Demo =
                     SaveEvery = options.Epochs
                     Seed = options.Seed
                 }
+            MirrorAxes = None
+            Pretrained = None
             Continue = false
+            Validate = false
+            SaveProbabilities = false
         }
 
     let private trained
@@ -107,15 +111,7 @@ module Demo =
             let output =
                 LabelFolder.ofRun options.Output (TrainerName.standard checkpoint.Options.Objective)
 
-            let request =
-                {
-                    Checkpoint = file
-                    Input = Store.testImages data
-                    Output = output
-                    Step = Inference.standard.Step
-                    Mirror = true
-                    KeepExisting = false
-                }
+            let request = PredictFolder.request [ file ] (Store.testImages data) output
 
             let! _ =
                 Terminal.progress terminal $"predicting (%s{name})" (fun report ->

@@ -16,6 +16,8 @@ let private dispatch (terminal: Terminal) (command: Arguments) : int =
     | Plan_And_Preprocess arguments -> Prepare.planAndPreprocess arguments |> Prepare.run terminal
     | Train arguments -> Train.run terminal arguments
     | Predict arguments -> Predict.run terminal arguments
+    | Ensemble arguments -> Combine.ensemble terminal arguments
+    | Postprocess arguments -> Combine.postprocess terminal arguments
     | Evaluate arguments -> Evaluate.run terminal arguments
     | Compare arguments -> Compare.run terminal arguments
     | Report arguments -> Report.run terminal arguments

@@ -1,6 +1,7 @@
 namespace SkeletonRecall.Cli
 
 open System
+open System.Globalization
 open Argu
 open SkeletonRecall
 open SkeletonRecall.Charts
@@ -81,12 +82,31 @@ module Train =
             |> apply Objective.withRecallWeight weight
             |> Ok
 
-    let private mirror (text: string option) (standard: bool) : Result<bool, Problem> =
-        match text with
-        | None -> Ok standard
-        | Some "all" -> Ok true
-        | Some "none" -> Ok false
-        | Some other -> wrong "--mirror" $"'%s{other}'" "all or none"
+    // Whether training mirrors, and along which axes where not along all. A configuration of planes has the axes 0 and 1.
+    let private mirror
+        (text: string option)
+        (decoded: TrainerFlags option)
+        (configuration: string)
+        : Result<bool * int list option, Problem> =
+        let isPlane = configuration.StartsWith("2d", StringComparison.Ordinal)
+
+        let number (part: string) =
+            Int32.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture)
+
+        match text, decoded with
+        | None, Some flags when flags.OnlyMirror01 -> Ok(flags.Mirror, Some(if isPlane then [ 0 ] else [ 0; 1 ]))
+        | None, Some flags -> Ok(flags.Mirror, None)
+        | None, None
+        | Some "all", _ -> Ok(true, None)
+        | Some "none", _ -> Ok(false, None)
+        | Some text, _ ->
+            let parts = text.Split ',' |> Array.map number |> List.ofArray
+            let most = if isPlane then 1 else 2
+
+            if parts |> List.forall (fun (isNumber, axis) -> isNumber && axis <= most) then
+                Ok(true, Some(parts |> List.map snd |> List.distinct |> List.sort))
+            else
+                wrong "--mirror" $"'%s{text}'" $"all, none, or axes from 0 to %d{most} as 0,1"
 
     let private skeletons (text: string option) (objective: Objective) : Result<SkeletonSource, Problem> =
         match text with
@@ -144,99 +164,120 @@ module Train =
                     }
         }
 
+    let private requireOneGpu (count: int option) : Result<unit, Problem> =
+        match count with
+        | None
+        | Some 1 -> Ok()
+        | Some count -> wrong "-num_gpus" $"%d{count}" "1: training on several processors at once is not served"
+
+    let private pretrained (arguments: ParseResults<TrainArguments>) : Result<(string * bool) option, Problem> =
+        let withHeads = arguments.Contains TrainArguments.Pretrained_Heads
+
+        match arguments.TryGetResult TrainArguments.Pretrained_Weights with
+        | Some _ when arguments.Contains TrainArguments.Continue ->
+            wrong "-pretrained_weights" "--c beside it" "one of them: a run that goes on has its weights"
+        | Some path -> Ok(Some(path, withHeads))
+        | None when withHeads -> wrong "--pretrained-heads" "no weights" "-pretrained_weights CHECKPOINT beside it"
+        | None -> Ok None
+
     /// The request of a command line, or what is wrong with it.
     let request (arguments: ParseResults<TrainArguments>) : Result<TrainRequest, Problem> =
         Problem.attempt {
             let dataset, configuration, fold = arguments.GetResult TrainArguments.Target
             do! requireCpu (arguments.TryGetResult TrainArguments.Device)
 
-            if configuration <> "2d" then
-                return! wrong "the configuration" $"'%s{configuration}'" "2d, the only one that is served"
+            do! requireOneGpu (arguments.TryGetResult TrainArguments.Num_Gpus)
+
+            let! decoded =
+                match arguments.TryGetResult TrainArguments.Trainer with
+                | None -> Ok None
+                | Some name -> TrainerName.decode name |> Result.map Some
+
+            let! loss = parseLoss (arguments.TryGetResult TrainArguments.Loss)
+
+            let! supervision =
+                parseSupervision (arguments.TryGetResult TrainArguments.Supervision)
+
+            let! objective =
+                match loss, decoded with
+                | Some loss, _ -> Ok loss
+                | None, Some flags -> Ok flags.Objective
+                | None, None -> Ok Objective.skeletonRecall
+
+            let! objective =
+                edited
+                    (arguments.TryGetResult TrainArguments.Recall_Weight)
+                    (arguments.TryGetResult TrainArguments.Tube_Radius)
+                    supervision
+                    objective
+
+            let! skeletons =
+                skeletons (arguments.TryGetResult TrainArguments.Skeletons) objective
+
+            let! mirrored, axes =
+                mirror (arguments.TryGetResult TrainArguments.Mirror) decoded configuration
+
+            let! pretrained = pretrained arguments
+            let standard = TrainOptions.standard
+            let epochs = decoded |> Option.bind _.Epochs |> Option.defaultValue standard.Epochs
+
+            do! checkRange "--epochs" 1 (arguments.TryGetResult TrainArguments.Epochs)
+            do! checkRange "--iterations" 1 (arguments.TryGetResult TrainArguments.Iterations)
+            do! checkRange "--validation-iterations" 0 (arguments.TryGetResult TrainArguments.Validation_Iterations)
+            do! checkRange "--batch-size" 1 (arguments.TryGetResult TrainArguments.Batch_Size)
+            do! checkRange "--base-features" 1 (arguments.TryGetResult TrainArguments.Base_Features)
+            do! checkRange "--max-features" 1 (arguments.TryGetResult TrainArguments.Max_Features)
+            do! checkRange "--save-every" 1 (arguments.TryGetResult TrainArguments.Save_Every)
+            do! checkRange "--workers" 0 (arguments.TryGetResult TrainArguments.Workers)
+            do! checkRange "--threads" 1 (arguments.TryGetResult TrainArguments.Threads)
+            let! measured = wholeCases arguments standard
+            let rate = arguments.GetResult(TrainArguments.Learning_Rate, standard.LearningRate)
+
+            if not (Double.IsFinite rate && rate > 0.0) then
+                return! wrong "--learning-rate" $"%g{rate}" "a number above 0"
             else
-                let! decoded =
-                    match arguments.TryGetResult TrainArguments.Trainer with
-                    | None -> Ok None
-                    | Some name -> TrainerName.decode name |> Result.map Some
-
-                let! loss = parseLoss (arguments.TryGetResult TrainArguments.Loss)
-
-                let! supervision =
-                    parseSupervision (arguments.TryGetResult TrainArguments.Supervision)
-
-                let! objective =
-                    match loss, decoded with
-                    | Some loss, _ -> Ok loss
-                    | None, Some flags -> Ok flags.Objective
-                    | None, None -> Ok Objective.skeletonRecall
-
-                let! objective =
-                    edited
-                        (arguments.TryGetResult TrainArguments.Recall_Weight)
-                        (arguments.TryGetResult TrainArguments.Tube_Radius)
-                        supervision
-                        objective
-
-                let! skeletons =
-                    skeletons (arguments.TryGetResult TrainArguments.Skeletons) objective
-
-                let mirrored = decoded |> Option.map _.Mirror |> Option.defaultValue true
-                let! mirrored = mirror (arguments.TryGetResult TrainArguments.Mirror) mirrored
-                let standard = TrainOptions.standard
-                let epochs = decoded |> Option.bind _.Epochs |> Option.defaultValue standard.Epochs
-
-                do! checkRange "--epochs" 1 (arguments.TryGetResult TrainArguments.Epochs)
-                do! checkRange "--iterations" 1 (arguments.TryGetResult TrainArguments.Iterations)
-                do! checkRange "--validation-iterations" 0 (arguments.TryGetResult TrainArguments.Validation_Iterations)
-                do! checkRange "--batch-size" 1 (arguments.TryGetResult TrainArguments.Batch_Size)
-                do! checkRange "--base-features" 1 (arguments.TryGetResult TrainArguments.Base_Features)
-                do! checkRange "--max-features" 1 (arguments.TryGetResult TrainArguments.Max_Features)
-                do! checkRange "--save-every" 1 (arguments.TryGetResult TrainArguments.Save_Every)
-                do! checkRange "--workers" 0 (arguments.TryGetResult TrainArguments.Workers)
-                do! checkRange "--threads" 1 (arguments.TryGetResult TrainArguments.Threads)
-                let! measured = wholeCases arguments standard
-                let rate = arguments.GetResult(TrainArguments.Learning_Rate, standard.LearningRate)
-
-                if not (Double.IsFinite rate && rate > 0.0) then
-                    return! wrong "--learning-rate" $"%g{rate}" "a number above 0"
-                else
-                    return
-                        {
-                            Roots = roots (arguments.TryGetResult TrainArguments.Root)
-                            Dataset = dataset
-                            Configuration = configuration
-                            Fold = fold
-                            Trainer = arguments.GetResult(TrainArguments.Trainer, TrainerName.standard objective)
-                            PlansName = arguments.GetResult(TrainArguments.Plans, "nnUNetPlans")
-                            Plan =
-                                { Planner.standard with
-                                    BaseFeatures =
-                                        arguments.GetResult(TrainArguments.Base_Features, Planner.standard.BaseFeatures)
-                                    MaxFeatures =
-                                        arguments.GetResult(TrainArguments.Max_Features, Planner.standard.MaxFeatures)
-                                    PatchSize =
-                                        arguments.TryGetResult TrainArguments.Patch_Size
-                                        |> Option.map (fun (height, width) -> [ height; width ])
-                                    BatchSize = arguments.TryGetResult TrainArguments.Batch_Size
-                                }
-                            Train =
-                                { measured with
-                                    Objective = objective
-                                    Skeletons = skeletons
-                                    Epochs = arguments.GetResult(TrainArguments.Epochs, epochs)
-                                    Iterations = arguments.GetResult(TrainArguments.Iterations, standard.Iterations)
-                                    ValidationIterations =
-                                        arguments.GetResult(
-                                            TrainArguments.Validation_Iterations,
-                                            standard.ValidationIterations
-                                        )
-                                    LearningRate = rate
-                                    Mirror = mirrored
-                                    Seed = arguments.GetResult(TrainArguments.Seed, standard.Seed)
-                                    Workers = arguments.GetResult(TrainArguments.Workers, standard.Workers)
-                                    SaveEvery = arguments.GetResult(TrainArguments.Save_Every, standard.SaveEvery)
-                                }
-                            Continue = arguments.Contains TrainArguments.Continue
-                        }
+                return
+                    {
+                        Roots = roots (arguments.TryGetResult TrainArguments.Root)
+                        Dataset = dataset
+                        Configuration = configuration
+                        Fold = fold
+                        Trainer = arguments.GetResult(TrainArguments.Trainer, TrainerName.standard objective)
+                        PlansName = arguments.GetResult(TrainArguments.Plans, "nnUNetPlans")
+                        Plan =
+                            { Planner.standard with
+                                BaseFeatures =
+                                    arguments.GetResult(TrainArguments.Base_Features, Planner.standard.BaseFeatures)
+                                MaxFeatures =
+                                    arguments.GetResult(TrainArguments.Max_Features, Planner.standard.MaxFeatures)
+                                PatchSize =
+                                    arguments.TryGetResult TrainArguments.Patch_Size
+                                    |> Option.map (fun (height, width) -> [ height; width ])
+                                BatchSize = arguments.TryGetResult TrainArguments.Batch_Size
+                            }
+                        Train =
+                            { measured with
+                                Objective = objective
+                                Skeletons = skeletons
+                                Epochs = arguments.GetResult(TrainArguments.Epochs, epochs)
+                                Iterations = arguments.GetResult(TrainArguments.Iterations, standard.Iterations)
+                                ValidationIterations =
+                                    arguments.GetResult(
+                                        TrainArguments.Validation_Iterations,
+                                        standard.ValidationIterations
+                                    )
+                                LearningRate = rate
+                                Mirror = mirrored
+                                Seed = arguments.GetResult(TrainArguments.Seed, standard.Seed)
+                                Workers = arguments.GetResult(TrainArguments.Workers, standard.Workers)
+                                SaveEvery = arguments.GetResult(TrainArguments.Save_Every, standard.SaveEvery)
+                            }
+                        MirrorAxes = axes
+                        Pretrained = pretrained
+                        Continue = arguments.Contains TrainArguments.Continue
+                        Validate = not (arguments.Contains TrainArguments.No_Validation)
+                        SaveProbabilities = arguments.Contains TrainArguments.Npz
+                    }
         }
 
     // What the epoch came to on whole cases, where it was measured.
@@ -268,6 +309,14 @@ module Train =
 
             Pipeline.train request terminal.Stop note progress)
 
+    let private mirroring (request: TrainRequest) : string =
+        match request.Train.Mirror, request.MirrorAxes with
+        | false, _ -> "no mirroring"
+        | true, None -> "mirroring along all axes"
+        | true, Some axes ->
+            let numbers = axes |> List.map string |> String.concat ", "
+            $"mirroring along axes %s{numbers}"
+
     /// Runs the command; the exit code.
     let run (terminal: Terminal) (arguments: ParseResults<TrainArguments>) : int =
         Problem.attempt {
@@ -276,7 +325,7 @@ module Train =
 
             Terminal.line
                 terminal
-                $"trainer %s{request.Trainer}: %d{request.Train.Epochs} epochs of %d{request.Train.Iterations} iterations, mirroring %b{request.Train.Mirror}, seed %d{request.Train.Seed}"
+                $"trainer %s{request.Trainer}: %d{request.Train.Epochs} epochs of %d{request.Train.Iterations} iterations, %s{mirroring request}, seed %d{request.Train.Seed}"
 
             let! folder = withProgress terminal "training" request (Terminal.line terminal)
             Terminal.line terminal $"written to %s{folder}"

@@ -13,6 +13,8 @@ type TrainerFlags =
         Epochs: int option
         /// Whether patches and predictions are mirrored.
         Mirror: bool
+        /// Whether they are along the axes 0 and 1 of a volume alone, or axis 0 of a plane.
+        OnlyMirror01: bool
     }
 
 /// nnU-Net keeps its variants in class names; here they are flags, and a known name is decoded into them.
@@ -39,7 +41,7 @@ module TrainerName =
         let names = objectives |> List.map fst |> String.concat "|"
 
         Regex(
-            $@"^nnUNetTrainer(?<loss>%s{names})(?<plain>_?NoMirroring)?(_(?<epochs>\d+)epochs?)?(?<late>_NoMirroring)?$"
+            $@"^nnUNetTrainer(?<loss>%s{names})(?<plain>_?NoMirroring)?(?<only>_onlyMirror01)?(_(?<epochs>\d+)epochs?)?(?<late>_NoMirroring)?$"
         )
 
     let private objectiveOf (name: string) : Objective =
@@ -56,8 +58,8 @@ module TrainerName =
         else
             "nnUNetTrainer"
 
-    /// The flags behind a name: nnUNetTrainer with one of the endings above, and `_Nepochs` and NoMirroring behind it; any
-    /// other name is a problem that lists these.
+    /// The flags behind a name: nnUNetTrainer with one of the endings above, and `_Nepochs`, NoMirroring or `_onlyMirror01`
+    /// behind it; any other name is a problem that lists these.
     let decode (name: string) : Result<TrainerFlags, Problem> =
         let found = pattern.Match name
 
@@ -68,7 +70,7 @@ module TrainerName =
                 Mismatch(
                     "-tr",
                     $"'%s{name}'",
-                    $"nnUNetTrainer, alone or with one of %s{endings}, and with _Nepochs or NoMirroring behind it if you like (other variants are not served)"
+                    $"nnUNetTrainer, alone or with one of %s{endings}, and with _Nepochs, NoMirroring or _onlyMirror01 behind it if you like (other variants are not served)"
                 )
             )
         else
@@ -79,4 +81,5 @@ module TrainerName =
                     Objective = objectiveOf found.Groups["loss"].Value
                     Epochs = if epochs.Success then Some(int epochs.Value) else None
                     Mirror = not (found.Groups["plain"].Success || found.Groups["late"].Success)
+                    OnlyMirror01 = found.Groups["only"].Success
                 }

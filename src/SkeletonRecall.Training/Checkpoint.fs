@@ -237,7 +237,7 @@ module Checkpoint =
             Network.create
                 checkpoint.Configuration.Architecture
                 checkpoint.Dataset.ChannelNames.Length
-                (Dataset.classes checkpoint.Dataset)
+                (Dataset.outputs checkpoint.Dataset)
                 (Seed.ofInt 0)
 
         into network checkpoint |> Result.map (fun () -> network)

@@ -10,6 +10,9 @@ module Files =
     /// Whether a file of this name is there.
     let exists (path: string) : bool = File.Exists path
 
+    /// Whether a folder of this name is there.
+    let isFolder (path: string) : bool = Directory.Exists path
+
     /// All bytes of a file. `wanted` ends the message when it is not there, e.g. "a label map is wanted".
     let read (path: string) (wanted: string) : Result<byte[], Problem> =
         try

@@ -21,25 +21,16 @@ type TrainRequest =
         PlansName: string
         Plan: PlannerOptions
         Train: TrainOptions
+        /// Axes along which patches are mirrored, where training mirrors; None for all of them.
+        MirrorAxes: int list option
+        /// A checkpoint to begin with, and whether its heads are taken too.
+        Pretrained: (string * bool) option
         /// Go on from the fold's latest checkpoint instead of starting anew.
         Continue: bool
-    }
-
-/// Images to label with a trained network.
-type PredictRequest =
-    {
-        /// The checkpoint's file.
-        Checkpoint: string
-        /// A folder of images named CASE_0000 with the data set's ending, or one image file.
-        Input: string
-        /// The folder of the label maps, CASE with the data set's ending (.png where images are JPEG).
-        Output: string
-        /// Distance of two tiles as a share of the patch, in (0, 1].
-        Step: float
-        /// Whether tiles are mirrored along the axes that training mirrored.
-        Mirror: bool
-        /// Whether cases are left alone whose label map is there.
-        KeepExisting: bool
+        /// Whether the validation cases are predicted whole and scored at the end.
+        Validate: bool
+        /// Whether probabilities of those are kept, for ensembles.
+        SaveProbabilities: bool
     }
 
 /// From folders to folders: what the command line's `train` and `predict` do. What is worth telling a person goes to
@@ -54,21 +45,17 @@ module Pipeline =
             let known = String.concat ", " plans.Configurations.Keys
             Error(Mismatch("the configuration", $"'%s{name}'", $"one of %s{known}"))
 
-    /// nnU-Net's five folds of these cases.
-    let private folds (dataset: Dataset) (cases: CaseId list) : Result<Fold list, Problem> =
-        if cases.Length < 5 then
-            Error(
-                Mismatch(dataset.Name, $"%d{cases.Length} training cases", "at least 5 for five folds, or fold 'all'")
-            )
-        else
-            Ok(Splits.fiveFold cases)
-
-    let private foldNamed (dataset: Dataset) (cases: CaseId list) (name: string) : Result<Fold, Problem> =
+    let private foldNamed
+        (roots: Roots)
+        (dataset: Dataset)
+        (cases: CaseId list)
+        (name: string)
+        : Result<Fold, Problem> =
         if name = "all" then
             Ok(Splits.all cases)
         else
             match Int32.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture) with
-            | true, number -> folds dataset cases |> Result.map (Splits.fold number)
+            | true, number -> Store.splits roots dataset cases |> Result.map (Splits.fold number)
             | _ -> Error(Mismatch("the fold", $"'%s{name}'", "0, 1, 2, 3, 4 or all"))
 
     let private readCases
@@ -88,38 +75,130 @@ module Pipeline =
             return List.map fst read
         }
 
-    // Skeletons of whole cases, from their files where they have been made before.
-    let private withSkeletons
+    // The plans of that name in the preprocessed folder; None where none were made.
+    let private tryPlans (request: TrainRequest) (dataset: Dataset) : Result<Plans option, Problem> =
+        let path =
+            Store.file (Store.preprocessedFolder request.Roots dataset.Name) $"%s{request.PlansName}.json"
+
+        if Files.exists path then
+            Store.readText path "plans are wanted"
+            |> Result.bind (Plans.parse path)
+            |> Result.map Some
+        else
+            Ok None
+
+    // The cases that were preprocessed by these plans.
+    let private storedCases
         (request: TrainRequest)
+        (rawFolder: string)
         (dataset: Dataset)
+        (plans: Plans)
         (configuration: Configuration)
-        (note: string -> unit)
-        (cases: Case list)
-        : Result<Case list, Problem> =
-        let objective = request.Train.Objective
+        (cases: CaseId list)
+        : Result<StoredCase list option, Problem> =
+        Preparation.tryCases request.Roots rawFolder dataset plans configuration cases
+
+    // Flags that only a plan made on the spot can follow.
+    let private requireNoPlanFlags (request: TrainRequest) : Result<unit, Problem> =
+        let standard = Planner.standard
+        let plan = request.Plan
 
         if
-            request.Train.Skeletons = SkeletonSource.Cached
-            && Objective.needsSkeleton objective
+            plan.PatchSize.IsSome
+            || plan.BaseFeatures <> standard.BaseFeatures
+            || plan.MaxFeatures <> standard.MaxFeatures
         then
-            let folder =
-                Store.file (Store.preprocessedFolder request.Roots dataset.Name) "skeletons"
-
-            note $"skeletons of whole cases, kept in %s{folder}"
-
-            cases
-            |> Problem.traverse (fun case ->
-                SkeletonStore.attach
-                    (fun key -> Store.labelFile folder $".%s{key}.safetensors" case.Id)
-                    objective.Tube
-                    dataset.Ignore
-                    configuration.PatchSize.Length
-                    case)
+            Error(
+                Mismatch(
+                    $"plans %s{request.PlansName}",
+                    "patch size or features beside them",
+                    "what the plans say: plan under another name, or leave --patch-size, --base-features and --max-features out"
+                )
+            )
         else
-            Ok cases
+            Ok()
 
-    /// Trains a fold and returns its folder, in which checkpoint_final.safetensors lies. `report` hears of each step and
-    /// epoch. A cancelled run leaves checkpoint_latest.safetensors, from which `Continue` goes on.
+    let private planned (request: TrainRequest) (plans: Plans) : Result<Configuration, Problem> =
+        Problem.attempt {
+            do! requireNoPlanFlags request
+            let! configuration = Plans.configuration request.Configuration plans
+
+            return
+                { configuration with
+                    BatchSize = request.Plan.BatchSize |> Option.defaultValue configuration.BatchSize
+                }
+        }
+
+    // The spacing within the planes of all cases.
+    let private commonSpacing (dataset: Dataset) (cases: Case list) : Result<float list, Problem> =
+        let inPlane (case: Case) =
+            let values = case.Image.Spacing.Values
+            List.skip (values.Length - 2) values
+
+        match cases |> List.map inPlane |> List.distinct with
+        | [ spacing ] -> Ok spacing
+        | several ->
+            Error(
+                Mismatch(
+                    $"%s{dataset.Name} without plans",
+                    $"images of %d{several.Length} spacings",
+                    "plans, by which they are brought to one: run plan-and-preprocess first"
+                )
+            )
+
+    // Without plans, planes are planned on the spot, as the images are.
+    let private plannedOnTheSpot
+        (request: TrainRequest)
+        (dataset: Dataset)
+        (cases: Case list)
+        : Result<Plans * Configuration, Problem> =
+        if request.Configuration <> "2d" then
+            Error(
+                Mismatch(
+                    $"configuration %s{request.Configuration}",
+                    $"no plans %s{request.PlansName} of %s{dataset.Name}",
+                    "plans: run plan-and-preprocess first (without plans only 2d is planned on the spot)"
+                )
+            )
+        else
+            Problem.attempt {
+                let! plans =
+                    Planner.plan2d request.Plan dataset (cases |> List.map (fun case -> case.Image.Extent))
+
+                let! configuration = configurationNamed request.Configuration plans
+                let! spacing = commonSpacing dataset cases
+
+                // Pixels stay as they are.
+                return plans, { configuration with Spacing = spacing }
+            }
+
+    let private pretrained (request: TrainRequest) : Result<PretrainedWeights option, Problem> =
+        match request.Pretrained with
+        | None -> Ok None
+        | Some(path, withHeads) ->
+            Checkpoint.load path
+            |> Result.map (fun checkpoint ->
+                Some
+                    {
+                        Path = path
+                        Weights = checkpoint.Weights
+                        WithHeads = withHeads
+                    })
+
+    // What does not change a run that goes on, but may change its last bits.
+    let private noteThreads (note: string -> unit) (resume: Checkpoint option) : unit =
+        LibTorch.ensure ()
+        let threads = TorchSharp.torch.get_num_threads ()
+
+        match resume with
+        | Some checkpoint when checkpoint.Threads > 0 && checkpoint.Threads <> threads ->
+            note
+                $"this run goes on with %d{threads} threads; it had %d{checkpoint.Threads} so far, and may differ in the last bits from a run that was not stopped"
+        | _ -> ()
+
+    /// Trains a fold and returns its folder, in which checkpoint_final.safetensors lies. Cases come from the preprocessed folder
+    /// where they were preprocessed by the plans, else they are read and preprocessed here and held in memory. `report`
+    /// hears of each step and epoch. A cancelled run leaves checkpoint_latest.safetensors, from which `Continue` goes on.
     let train
         (request: TrainRequest)
         (stop: CancellationToken)
@@ -129,32 +208,53 @@ module Pipeline =
         Problem.attempt {
             let! folder = Store.datasetFolder request.Roots request.Dataset
             let! dataset = Store.readDataset folder
-
-            if Dataset.hasRegions dataset then
-                do!
-                    Error(
-                        Mismatch(
-                            dataset.Name,
-                            "regions (several labels in one class)",
-                            "one number per class: training on regions is not served yet"
-                        )
-                    )
-
             let! ids = Store.trainingIds folder dataset
-            let! fold = foldNamed dataset ids request.Fold
-            let! cases = readCases folder dataset note ids
+            let! fold = foldNamed request.Roots dataset ids request.Fold
+            let wanted = List.distinct (fold.Train @ fold.Validation)
+            let! plans = tryPlans request dataset
+            let! weights = pretrained request
 
-            let! plans =
-                Planner.plan2d request.Plan dataset (cases |> List.map (fun case -> case.Image.Extent))
-
-            let plans =
-                { plans with
-                    PlansName = request.PlansName
+            let setup (plans: Plans) (configuration: Configuration) =
+                { TrainSetup.create request.Train configuration dataset with
+                    Name = request.Configuration
+                    Transpose = plans.Transpose
+                    MirrorAxes = request.MirrorAxes
+                    Pretrained = weights
                 }
 
-            let! configuration = configurationNamed request.Configuration plans
+            let skeletons =
+                Store.file (Store.preprocessedFolder request.Roots dataset.Name) "skeletons"
 
-            let! cases = withSkeletons request dataset configuration note cases
+            let inMemory (setup: TrainSetup) (case: Case) : Result<Prepared, Problem> =
+                Preprocess.case setup.Transpose setup.Configuration dataset case
+                |> Result.bind (PreparedCases.ofMemory skeletons setup)
+
+            let! setup, prepared =
+                match plans with
+                | Some plans ->
+                    Problem.attempt {
+                        let! configuration = planned request plans
+                        let setup = setup plans configuration
+
+                        match! storedCases request folder dataset plans configuration wanted with
+                        | Some stored ->
+                            let! prepared = stored |> Problem.traverse (PreparedCases.ofStore skeletons setup)
+                            return setup, prepared
+                        | None ->
+                            note "no preprocessed cases: they are preprocessed now and held in memory"
+                            let! cases = readCases folder dataset note wanted
+                            let! prepared = cases |> Problem.traverse (inMemory setup)
+                            return setup, prepared
+                    }
+                | None ->
+                    Problem.attempt {
+                        let! cases = readCases folder dataset note ids
+                        let! plans, configuration = plannedOnTheSpot request dataset cases
+                        let setup = setup plans configuration
+                        let chosen = cases |> List.filter (fun case -> List.contains case.Id wanted)
+                        let! prepared = chosen |> Problem.traverse (inMemory setup)
+                        return setup, prepared
+                    }
 
             let target =
                 Store.foldFolder
@@ -167,7 +267,8 @@ module Pipeline =
 
             let chosen (wanted: CaseId list) =
                 let wanted = Set.ofList wanted
-                cases |> List.filter (fun case -> wanted.Contains case.Id)
+
+                prepared |> List.filter (fun case -> wanted.Contains case.Id) |> Array.ofList
 
             let! resume =
                 if request.Continue then
@@ -175,81 +276,39 @@ module Pipeline =
                 else
                     Ok None
 
+            noteThreads note resume
+            let configuration = setup.Configuration
+
             note
                 $"%s{dataset.Name}: %d{fold.Train.Length} cases to train, %d{fold.Validation.Length} to validate; patch %A{configuration.PatchSize}, batch %d{configuration.BatchSize}, features %A{configuration.Architecture.FeaturesPerStage}"
 
             note $"objective: %s{Objective.print request.Train.Objective}"
 
             let! _ =
-                Trainer.run
-                    request.Train
-                    configuration
-                    dataset
-                    target
-                    resume
-                    stop
-                    report
-                    (chosen fold.Train)
-                    (chosen fold.Validation)
+                Trainer.train setup target resume stop report (chosen fold.Train) (chosen fold.Validation)
+
+            if request.Validate then
+                note $"predicting the %d{fold.Validation.Length} validation cases"
+
+                let! dice =
+                    FinalValidation.run
+                        request.Roots
+                        folder
+                        target
+                        request.SaveProbabilities
+                        stop
+                        (fun _ _ -> ())
+                        fold.Validation
+
+                note (sprintf "Mean Validation Dice: %.4f" dice)
 
             return target
         }
 
-    let private images (dataset: Dataset) (input: string) : Result<(CaseId * string list) list, Problem> =
-        if Files.exists input then
-            Store.singleImage dataset.FileEnding input |> Result.map List.singleton
-        else
-            Store.listImages input dataset.FileEnding
-
-    /// Labels every image with the network of a checkpoint and returns the written files. `report` hears the share that is
-    /// done and the case at hand.
+    /// Labels every image with trained networks; see `PredictFolder.run`.
     let predict
         (request: PredictRequest)
         (stop: CancellationToken)
         (report: float -> string -> unit)
         : Result<string list, Problem> =
-        Problem.attempt {
-            let! checkpoint = Checkpoint.load request.Checkpoint
-            let! all = images checkpoint.Dataset request.Input
-
-            let ending = Reader.labelEnding checkpoint.Dataset.FileEnding
-
-            let isWanted (id: CaseId) =
-                not (request.KeepExisting && Files.exists (Store.labelFile request.Output ending id))
-
-            let wanted = all |> List.filter (fst >> isWanted)
-            let! network = Checkpoint.network checkpoint
-
-            let options =
-                { Inference.standard with
-                    Step = request.Step
-                    MirrorAxes = if request.Mirror then checkpoint.MirrorAxes else []
-                }
-
-            let label (number: int, (id: CaseId, paths: string list)) : Result<string, Problem> =
-                stop.ThrowIfCancellationRequested()
-                report (float number / float wanted.Length) (CaseId.value id)
-
-                Problem.attempt {
-                    let! image, place = Store.readImageInPlace checkpoint.Dataset paths
-
-                    let labels =
-                        Inference.labels
-                            options
-                            checkpoint.Configuration
-                            (Dataset.classes checkpoint.Dataset)
-                            (Inference.ofNetwork network)
-                            image
-
-                    let path = Store.labelFile request.Output ending id
-                    do! Store.writePrediction checkpoint.Dataset place path labels
-                    return path
-                }
-
-            // One after the other: the tensor operations use all cores.
-            return!
-                (try
-                    wanted |> List.indexed |> Problem.traverse label
-                 finally
-                     network.Module.Dispose())
-        }
+        PredictFolder.run request stop report

@@ -64,6 +64,27 @@ module RunFolder =
         |> Option.map (Checkpoint.load >> Result.map Some)
         |> Option.defaultValue (Ok None)
 
+    /// The folders of the folds 0, 1, ... in a model's folder, in their order; `fold_all` is none of them.
+    let folds (model: string) : string list =
+        let number (folder: string) : int option =
+            let name = Path.GetFileName folder |> string
+
+            match
+                name.StartsWith("fold_", StringComparison.Ordinal),
+                Int32.TryParse(name.Replace("fold_", ""), NumberStyles.None, CultureInfo.InvariantCulture)
+            with
+            | true, (true, value) -> Some value
+            | _ -> None
+
+        if Directory.Exists model then
+            Directory.GetDirectories model
+            |> Array.choose (fun folder -> number folder |> Option.map (fun value -> value, folder))
+            |> Array.sort
+            |> Array.map snd
+            |> List.ofArray
+        else
+            []
+
     let internal lastGood (folder: string) : string option =
         [ latest; best ] |> List.map (Store.file folder) |> List.tryFind File.Exists
 

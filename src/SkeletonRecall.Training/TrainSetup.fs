@@ -65,10 +65,12 @@ module TrainSetup =
             | Some axes -> invalidArg (nameof setup) $"A patch of %d{all.Length} axes has no mirror axes %A{axes}."
 
     /// The labels that make up each region; none where labels are classes.
-    let regions (_setup: TrainSetup) : int16 list list = []
+    let regions (setup: TrainSetup) : int16 list list =
+        setup.Dataset.Regions
+        |> List.map (fun region -> region.Labels |> List.map int16)
 
     /// The network's outputs: classes with the background, or regions.
-    let outputs (setup: TrainSetup) : int = Dataset.classes setup.Dataset
+    let outputs (setup: TrainSetup) : int = Dataset.outputs setup.Dataset
 
 /// Beginning with weights that were trained before.
 [<RequireQualifiedAccess>]

@@ -17,7 +17,9 @@ module Program =
         + "  --json FILE  also writes the rows to a file\n"
         + "  --quick      shorter runs, without the large cases\n"
         + "  --only TEXT  only the cases whose name holds the text, none of the losses\n"
-        + "losses         the rows of losses alone"
+        + "losses         the rows of losses alone\n"
+        + "training       augmented batches, steps, what lives on after 10,000 of them, memory of a prediction; each alone by\n"
+        + "               batches, steps, lasting, memory behind it"
 
     let rec private parse (options: Options) (arguments: string list) : Options option =
         match arguments with
@@ -85,6 +87,23 @@ module Program =
                 2
         | "loss" :: rest ->
             LossCases.child rest
+            0
+        | "training" :: parts ->
+            let isAsked (part: string) =
+                List.isEmpty parts || List.contains part parts
+
+            printfn "%s" Row.machine
+
+            for part, run in
+                [
+                    "batches", TrainCases.augmented
+                    "steps", (fun () -> TrainCases.steps 200)
+                    "lasting", (fun () -> TrainCases.lasting 10000)
+                    "memory", TrainCases.memory
+                ] do
+                if isAsked part then
+                    run ()
+
             0
         | [ "preprocess" ] ->
             PreprocessCases.child ()

@@ -117,6 +117,19 @@ let tests =
                     Expect.stringContains (refused ([ "1"; "2d"; "0" ] @ arguments)) part part
             }
 
+            test "axes of mirroring are flags and parts of names" {
+                let axes (arguments: string list) =
+                    let request = trained arguments
+                    request.Train.Mirror, request.MirrorAxes
+
+                Expect.equal (axes [ "1"; "3d_fullres"; "0" ]) (true, None) "all"
+                Expect.equal (axes [ "1"; "3d_fullres"; "0"; "--mirror"; "none" ]) (false, None) "none"
+                Expect.equal (axes [ "1"; "3d_fullres"; "0"; "--mirror"; "2,0" ]) (true, Some [ 0; 2 ]) "two"
+                let only = "nnUNetTrainerSkeletonRecall_onlyMirror01"
+                Expect.equal (axes [ "1"; "3d_fullres"; "0"; "-tr"; only ]) (true, Some [ 0; 1 ]) "of a volume"
+                Expect.equal (axes [ "1"; "2d"; "0"; "-tr"; only ]) (true, Some [ 0 ]) "of a plane"
+            }
+
             test "defaults are nnU-Net's" {
                 let request = trained [ "Dataset007_X"; "2d"; "all" ]
 
@@ -169,7 +182,9 @@ let tests =
                     "nnUNetTrainerDA5"
                     "trainer"
 
-                Expect.stringContains (refused [ "1"; "3d_fullres"; "0" ]) "3d_fullres" "configuration"
+                Expect.stringContains (refused [ "1"; "2d"; "0"; "-num_gpus"; "2" ]) "-num_gpus" "processors"
+                Expect.stringContains (refused [ "1"; "2d"; "0"; "--mirror"; "0,2" ]) "0,2" "a plane's axes"
+                Expect.stringContains (refused [ "1"; "2d"; "0"; "--pretrained-heads" ]) "--pretrained-heads" "heads"
                 Expect.stringContains (refused [ "1"; "2d"; "0"; "-device"; "cuda" ]) "cuda" "device"
                 Expect.stringContains (refused [ "1"; "2d"; "0"; "--loss"; "dice + foo" ]) "character 8" "loss"
                 Expect.stringContains (refused [ "1"; "2d"; "0"; "--epochs"; "0" ]) "--epochs" "range"
@@ -188,7 +203,7 @@ let tests =
             test "an unknown flag and a missing argument are one line and exit code 2" {
                 for arguments in
                     [
-                        [ "train"; "1"; "2d"; "0"; "-num_gpus"; "2" ]
+                        [ "train"; "1"; "2d"; "0"; "--use_compressed" ]
                         [ "predict"; "-i"; "x"; "-m"; "y" ]
                         [ "frobnicate" ]
                         [ "train"; "1"; "2d"; "0"; "--epochs"; "many" ]

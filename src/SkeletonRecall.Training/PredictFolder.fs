@@ -1,0 +1,162 @@
+namespace SkeletonRecall.Training
+
+open System.Threading
+open SkeletonRecall
+
+/// Images to label with a trained network.
+type PredictRequest =
+    {
+        /// The files of the checkpoints whose logits are averaged: one, or one per fold.
+        Checkpoints: string list
+        /// A folder of images named CASE_0000 with the data set's ending, or one image file.
+        Input: string
+        /// The folder of the label maps.
+        Output: string
+        /// Distance of two tiles as a share of the patch, in (0, 1].
+        Step: float
+        /// Whether tiles are mirrored along the axes that training mirrored.
+        Mirror: bool
+        /// Whether cases are left alone whose label map (and probabilities) is there.
+        KeepExisting: bool
+        /// Whether probabilities are kept too, as nnU-Net's .npz files; they are held whole in memory then.
+        SaveProbabilities: bool
+        /// Of how many parts of the cases this one is predicted: every `Parts`-th case from number `Part` (0, 1, ...) on.
+        Part: int
+        Parts: int
+    }
+
+/// From a folder of images to a folder of label maps.
+[<RequireQualifiedAccess>]
+module PredictFolder =
+
+    /// All cases of a folder with one or several checkpoints: half-overlapping tiles, mirrored as in training, no
+    /// probabilities; label maps that are there are written anew.
+    let request (checkpoints: string list) (input: string) (output: string) : PredictRequest =
+        {
+            Checkpoints = checkpoints
+            Input = input
+            Output = output
+            Step = Inference.standard.Step
+            Mirror = true
+            KeepExisting = false
+            SaveProbabilities = false
+            Part = 0
+            Parts = 1
+        }
+
+    let private images (dataset: Dataset) (input: string) : Result<(CaseId * string list) list, Problem> =
+        if Files.exists input then
+            Store.singleImage dataset.FileEnding input |> Result.map List.singleton
+        else
+            Store.listImages input dataset.FileEnding
+
+    // Every n-th case, as nnU-Net shares them out.
+    let private part (request: PredictRequest) (cases: 'Case list) : 'Case list =
+        cases
+        |> List.indexed
+        |> List.filter (fun (number, _) -> number % request.Parts = request.Part)
+        |> List.map snd
+
+    let private predictCase
+        (request: PredictRequest)
+        (checkpoint: Checkpoint)
+        (engine: Predict)
+        (id: CaseId, paths: string list)
+        : Result<string, Problem> =
+        let dataset = checkpoint.Dataset
+
+        let options =
+            { Inference.standard with
+                Step = request.Step
+                MirrorAxes = if request.Mirror then checkpoint.MirrorAxes else []
+                // A volume's tile is a batch in itself.
+                TilesAtOnce =
+                    if checkpoint.Configuration.PatchSize.Length = 3 then
+                        1
+                    else
+                        Inference.standard.TilesAtOnce
+            }
+
+        Problem.attempt {
+            let! image, place = Store.readImageInPlace dataset paths
+
+            let! predicted =
+                Prediction.case options request.SaveProbabilities checkpoint engine id image
+
+            let path = Store.labelFile request.Output (Reader.labelEnding dataset.FileEnding) id
+
+            match predicted.Probabilities with
+            | Some data ->
+                do!
+                    ProbabilityFile.save
+                        (Store.labelFile request.Output ".npz" id)
+                        {
+                            Channels = data.Length / image.Extent.Count
+                            Extent = image.Extent
+                            Spacing = image.Spacing
+                            Geometry = place
+                            Data = data
+                        }
+            | None -> ()
+
+            do! Store.writePrediction dataset place path predicted.Labels
+            return path
+        }
+
+    /// Labels the given cases, each with its channel files, with the networks of the request, whose input and parts are not
+    /// looked at, and returns the written files.
+    let cases
+        (request: PredictRequest)
+        (stop: CancellationToken)
+        (report: float -> string -> unit)
+        (cases: (CaseId * string list) list)
+        : Result<string list, Problem> =
+        Prediction.load request.Checkpoints
+        |> Result.bind (fun model ->
+            use model = model
+            let checkpoint = model.Checkpoint
+            let engine = Prediction.engine model
+
+            Problem.attempt {
+                // One after the other: the tensor operations use all cores.
+                let! written =
+                    cases
+                    |> List.indexed
+                    |> Problem.traverse (fun (number, (id, paths)) ->
+                        stop.ThrowIfCancellationRequested()
+                        report (float number / float cases.Length) (CaseId.value id)
+                        predictCase request checkpoint engine (id, paths))
+
+                do! Store.writeDataset request.Output checkpoint.Dataset
+                return written
+            })
+
+    /// Labels every image with trained networks and returns the written files; dataset.json is put beside them. `report`
+    /// hears the share that is done and the case at hand. Throws ArgumentException for a part that is none.
+    let run
+        (request: PredictRequest)
+        (stop: CancellationToken)
+        (report: float -> string -> unit)
+        : Result<string list, Problem> =
+        if request.Parts < 1 || request.Part < 0 || request.Part >= request.Parts then
+            invalidArg
+                (nameof request)
+                $"Parts are numbered from 0 to one less than their number; got %d{request.Part} of %d{request.Parts}."
+
+        Problem.attempt {
+            let! checkpoint = Checkpoint.load request.Checkpoints.Head
+            let! all = images checkpoint.Dataset request.Input
+
+            let isThere (ending: string) (id: CaseId) =
+                Files.exists (Store.labelFile request.Output ending id)
+
+            let isDone (id: CaseId) =
+                request.KeepExisting
+                && isThere (Reader.labelEnding checkpoint.Dataset.FileEnding) id
+                && (not request.SaveProbabilities || isThere ".npz" id)
+
+            return!
+                part request all
+                |> List.filter (fst >> isDone >> not)
+                |> cases request stop report
+        }

@@ -1,0 +1,159 @@
+namespace SkeletonRecall.Training
+
+open System
+open SkeletonRecall
+
+/// Networks that predict together: the folds of one model.
+[<Sealed>]
+type Model internal (checkpoints: Checkpoint list, networks: Network list) =
+    /// What they were trained as: the first one's checkpoint.
+    member _.Checkpoint: Checkpoint = checkpoints.Head
+
+    /// How many there are.
+    member _.Count: int = networks.Length
+
+    member internal _.Networks: Network list = networks
+
+    interface IDisposable with
+        /// Frees the networks.
+        member _.Dispose() : unit =
+            for network in networks do
+                network.Module.Dispose()
+
+/// What is predicted of an image.
+type PredictedCase =
+    {
+        /// As the image was read: its axes and spacing; what preprocessing cut away is 0.
+        Labels: LabelMap
+        /// Probabilities (channels, spatial...) in the same axes, where they were asked for; what preprocessing cut away is
+        /// background.
+        Probabilities: float32[] option
+    }
+
+/// From an image as it was read to its label map, with trained networks: prepared as training's cases were, covered with
+/// tiles, resampled back, and put where it was cut out of.
+[<RequireQualifiedAccess>]
+module Prediction =
+
+    let private requireAlike (first: Checkpoint) (other: Checkpoint) : Result<unit, Problem> =
+        let network (checkpoint: Checkpoint) =
+            checkpoint.Configuration.Architecture, checkpoint.Configuration.PatchSize
+
+        if Dataset.outputs other.Dataset <> Dataset.outputs first.Dataset then
+            Error(
+                Mismatch(
+                    $"%s{other.Path}, outputs",
+                    string (Dataset.outputs other.Dataset),
+                    $"%d{Dataset.outputs first.Dataset}, as %s{first.Path} has"
+                )
+            )
+        elif network other <> network first then
+            Error(Mismatch(other.Path, "another network or patch", $"those of %s{first.Path}, to be averaged with it"))
+        else
+            Ok()
+
+    /// Loads the checkpoints of the folds to be averaged. A problem for a file that is missing or damaged, and for models
+    /// that cannot be averaged. Throws ArgumentException for none.
+    let load (paths: string list) : Result<Model, Problem> =
+        if paths.IsEmpty then
+            invalidArg (nameof paths) "A model has at least one checkpoint; got none."
+
+        Problem.attempt {
+            let! checkpoints = paths |> Problem.traverse Checkpoint.load
+
+            for other in checkpoints.Tail do
+                do! requireAlike checkpoints.Head other
+
+            let! networks = checkpoints |> Problem.traverse Checkpoint.network
+            return new Model(checkpoints, networks)
+        }
+
+    /// The model as an engine: the mean of its networks' logits.
+    let engine (model: Model) : Predict =
+        model.Networks |> List.map Inference.ofNetwork |> Engine.average
+
+    /// What the outputs of a data set's networks mean.
+    let outputs (dataset: Dataset) : Outputs =
+        if Dataset.hasRegions dataset then
+            Outputs.Regions(dataset.Regions |> List.map (fun region -> region.Paint))
+        else
+            Outputs.Classes
+
+    // One channel of the part that was cut out, in the file's axes; `outside` is everywhere else.
+    let private restoreChannel
+        (properties: CaseProperties)
+        (outside: float32)
+        (part: Image)
+        (channel: int)
+        : float32[] =
+        let before = CaseProperties.beforeCropping properties
+        let box = properties.Box
+        let whole = Array.create before.Count outside
+
+        for slice in 0 .. part.Extent.Depth - 1 do
+            for row in 0 .. part.Extent.Height - 1 do
+                let into =
+                    Extent.index before (box.FirstSlice + slice) (box.FirstRow + row) box.FirstColumn
+
+                let from = channel * part.Extent.Count + Extent.index part.Extent slice row 0
+                Array.Copy(part.Data, from, whole, into, part.Extent.Width)
+
+        if properties.Transpose = [ 0; 1; 2 ] then
+            whole
+        else
+            let result = Array.zeroCreate<float32> whole.Length
+            Axes.copyBox (Axes.inverse properties.Transpose) before (Crop.whole before) whole 0 result 0
+            result
+
+    let private restoreProbabilities (outputs: Outputs) (properties: CaseProperties) (part: Image) : float32[] =
+        let outside (channel: int) =
+            match outputs with
+            | Outputs.Classes when channel = 0 -> 1.0f
+            | _ -> 0.0f
+
+        Array.init part.Channels (fun channel -> restoreChannel properties (outside channel) part channel)
+        |> Array.concat
+
+    /// The prediction of an image as it was read. Without probabilities, memory is bounded by the planes under one layer of
+    /// tiles. A problem, which names the case, where the image cannot be prepared as the model's were: other channels, a
+    /// plane for a model of volumes, values that are no numbers. `id` names it.
+    let case
+        (options: InferenceOptions)
+        (withProbabilities: bool)
+        (checkpoint: Checkpoint)
+        (predict: Predict)
+        (id: CaseId)
+        (image: Image)
+        : Result<PredictedCase, Problem> =
+        let configuration = checkpoint.Configuration
+        let outputs = outputs checkpoint.Dataset
+        let channels = Dataset.outputs checkpoint.Dataset
+
+        Preprocess.image checkpoint.Transpose configuration id image
+        |> Result.map (fun (prepared, properties) ->
+            let grid =
+                {
+                    Resampling = configuration.Resampling
+                    Extent = CaseProperties.afterCropping properties
+                    Spacing = CaseProperties.spacing properties
+                }
+
+            let patch = Extent.ofShape configuration.PatchSize
+
+            if withProbabilities then
+                let labels, probabilities =
+                    Inference.probabilitiesAt options outputs grid patch channels predict prepared
+
+                let part = Image.create channels grid.Extent probabilities
+
+                {
+                    Labels = Preprocess.restore properties labels
+                    Probabilities = Some(restoreProbabilities outputs properties part)
+                }
+            else
+                {
+                    Labels =
+                        Inference.labelsAt options outputs grid patch channels predict prepared
+                        |> Preprocess.restore properties
+                    Probabilities = None
+                })
