@@ -15,13 +15,13 @@ type ValidatedCase =
         Prediction: LabelMap
     }
 
-/// What the last validation on whole cases leaves in a run's folder: validation/CASE.npz with image, truth, prediction and
-/// spacing, and validation/summary.json, nnU-Net's with all measures.
+/// What the last validation on whole cases leaves in a run's folder: validation_views/CASE.npz with image, truth, prediction and
+/// spacing, and validation_views/summary.json, nnU-Net's with all measures.
 [<RequireQualifiedAccess>]
 module ValidatedCase =
 
     /// The folder's name.
-    let folder: string = "validation"
+    let folder: string = "validation_views"
 
     /// An image in 8 bits, from its 0.5th percentile (0) to its 99.5th (255); values that are not finite are 0, an image of
     /// one value is 128.
