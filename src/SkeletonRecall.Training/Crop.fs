@@ -1,6 +1,8 @@
 namespace SkeletonRecall.Training
 
 open System
+open System.Numerics
+open System.Runtime.InteropServices
 open SkeletonRecall
 
 /// A box of voxels: the first of each axis and the one past the last; a plane has one slice.
@@ -133,7 +135,20 @@ module Crop =
         for channel in 0 .. image.Channels - 1 do
             let values = Image.channel channel image
 
-            for place in 0 .. any.Length - 1 do
+            let lanes = Vector<float32>.Count
+            let vectors = MemoryMarshal.Cast<float32, Vector<float32>> values
+
+            for vector in 0 .. vectors.Length - 1 do
+                let first = vector * lanes
+
+                if not (Vector.EqualsAny(vectors[vector], Vector<float32>.Zero)) then
+                    Span<byte>(any, first, lanes).Fill 1uy
+                else
+                    for place in first .. first + lanes - 1 do
+                        if values[place] <> 0.0f then
+                            any[place] <- 1uy
+
+            for place in vectors.Length * lanes .. any.Length - 1 do
                 if values[place] <> 0.0f then
                     any[place] <- 1uy
 
@@ -143,20 +158,16 @@ module Crop =
     /// The smallest box that holds the mask; the whole extent for an empty mask.
     let boundingBox (mask: Mask) : Box =
         let extent = mask.Extent
+        let flags = (Mask.toVolume mask).Data
         let mutable box = whole extent
         let mutable found = false
 
         for slice in 0 .. extent.Depth - 1 do
             for row in 0 .. extent.Height - 1 do
-                let mutable first = -1
-                let mutable last = -1
+                let line = ReadOnlySpan<byte>(flags, Extent.index extent slice row 0, extent.Width)
 
-                for column in 0 .. extent.Width - 1 do
-                    if Mask.get mask slice row column then
-                        if first < 0 then
-                            first <- column
-
-                        last <- column
+                let first = line.IndexOfAnyExcept 0uy
+                let last = line.LastIndexOfAnyExcept 0uy
 
                 if first >= 0 then
                     box <-
