@@ -31,10 +31,28 @@ module RunFolder =
     let hold: string = "run.lock"
 
     /// Holds a fold's folder, which is created, for one run until the result is disposed or the process ends, however it
-    /// ends. A problem where another run holds it. Unfinished files of a killed run are removed.
+    /// ends. A problem where another run holds it, and where Python's nnU-Net trained into it, whose log and pictures would be
+    /// mixed with this run's. Unfinished files of a killed run are removed.
     let occupy (folder: string) : Result<IDisposable, Problem> =
+        let foreign () =
+            Directory.GetFiles(folder, "*.pth")
+            |> Array.map Path.GetFileName
+            |> Array.tryHead
+
         Problem.attempt {
             do! Files.createFolder folder
+
+            match foreign () with
+            | Some name ->
+                do!
+                    Error(
+                        Mismatch(
+                            folder,
+                            $"%s{name}, a model of Python's nnU-Net",
+                            "a folder of its own: plans of another name with -p, or another --root"
+                        )
+                    )
+            | None -> ()
 
             return!
                 try

@@ -376,6 +376,24 @@ let tests =
                         File.Delete(Store.file folder name))
             }
 
+            test "a fold that another program trained is refused with the cure" {
+                inFolder (fun folder _ ->
+                    let fold = Path.Combine(folder, "fold_0")
+                    Directory.CreateDirectory fold |> ignore
+                    let checkpoint = Path.Combine(fold, "checkpoint_final.pth")
+                    File.WriteAllText(checkpoint, "theirs")
+
+                    Expect.stringContains
+                        (message (RunFolder.occupy fold))
+                        "got checkpoint_final.pth, a model of Python's nnU-Net; wanted a folder of its own: plans of another name with -p, or another --root"
+                        "refused"
+
+                    Expect.equal (files fold) [ "checkpoint_final.pth" ] "untouched"
+                    File.Delete checkpoint
+                    use _free = RunFolder.occupy fold |> Problem.orThrow
+                    Expect.equal (files fold) [ RunFolder.hold ] "held")
+            }
+
             test "a fingerprint is used again, measured again on demand, and another program's is kept" {
                 inFolder (fun _ request ->
                     let first = measured request
