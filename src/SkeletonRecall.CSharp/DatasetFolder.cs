@@ -20,6 +20,37 @@ public sealed class DatasetFolder
         return new(path, new(dataset), Interop.FromList(ids, Pipeline.CaseIdModule.value));
     }
 
+    /// <summary>
+    /// Looks through a data set as nnU-Net's integrity check does, every finding at once; an empty list where all is well.
+    /// </summary>
+    /// <param name="path">The folder with dataset.json.</param>
+    /// <param name="workers">Cases that are read at once, each in memory.</param>
+    /// <param name="progress">Hears the share that is done.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <exception cref="ProblemException">dataset.json is missing or cannot be read.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static IReadOnlyList<Finding> Verify(
+        string path,
+        int workers = 2,
+        IProgress<double>? progress = null,
+        CancellationToken cancellation = default
+    )
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1);
+        var verified = Interop.OrThrow(
+            Pipeline.Verification.run(workers, cancellation, Interop.ToReport(progress), path)
+        );
+        return Interop.FromList(
+            verified.Findings,
+            finding => new Finding(
+                Interop.ToReference(finding.Case) is { } id ? Pipeline.CaseIdModule.value(id) : null,
+                finding.Gravity.IsWrong ? Gravity.Wrong : Gravity.Doubtful,
+                finding.Message
+            )
+        );
+    }
+
     /// <summary>The folder.</summary>
     public string Path { get; }
 

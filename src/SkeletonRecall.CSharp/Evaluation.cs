@@ -201,19 +201,7 @@ public static class Evaluation
             allowMissing,
             parallel
         );
-        var cases = Interop.OrThrow(
-            Pipeline.FolderEvaluation.run(
-                request,
-                cancellation,
-                Interop.ToFunction<double, string, Microsoft.FSharp.Core.Unit>(
-                    (share, _) =>
-                    {
-                        progress?.Report(share);
-                        return null!;
-                    }
-                )
-            )
-        );
+        var cases = Interop.OrThrow(Pipeline.FolderEvaluation.run(request, cancellation, Interop.ToReport(progress)));
         return Interop.FromList(
             cases,
             core => new CaseScores(

@@ -39,6 +39,16 @@ internal static class Interop
     /// <summary>A procedure; F#'s functions return a value, if only an empty one.</summary>
     internal static FSharpFunc<T, Unit> ToProcedure<T>(Action<T> action) => FuncConvert.FromAction(action);
 
+    /// <summary>What long work reports its share and what is at hand to; the share goes to the listener.</summary>
+    internal static FSharpFunc<double, FSharpFunc<string, Unit>> ToReport(IProgress<double>? progress) =>
+        ToFunction<double, string, Unit>(
+            (share, _) =>
+            {
+                progress?.Report(share);
+                return null!;
+            }
+        );
+
     /// <summary>The value of a result, or the problem as an exception.</summary>
     internal static T OrThrow<T>(FSharpResult<T, Pipeline.Problem> result) =>
         result.IsOk ? result.ResultValue : throw new ProblemException(result.ErrorValue);

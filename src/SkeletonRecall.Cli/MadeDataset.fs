@@ -2,9 +2,6 @@ namespace SkeletonRecall.Cli
 
 open System
 open System.IO
-open System.Text
-open System.Text.Encodings.Web
-open System.Text.Json
 open SkeletonRecall.Training
 
 /// What `convert` and `sample` have in common: where a data set goes, and what is said of it.
@@ -32,19 +29,7 @@ module MadeDataset =
             Ok target
 
     let private json (folder: string) (dataset: Dataset) (test: int) (notes: string list) : string =
-        use buffer = new MemoryStream()
-
-        do
-            use writer =
-                new Utf8JsonWriter(
-                    buffer,
-                    JsonWriterOptions(
-                        Indented = true,
-                        NewLine = "\n",
-                        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
-                    )
-                )
-
+        JsonText.print 2 (fun writer ->
             writer.WriteStartObject()
             writer.WriteString("folder", folder)
             writer.WriteString("dataset", dataset.Name)
@@ -60,9 +45,7 @@ module MadeDataset =
             writer.WriteStartArray "notes"
             notes |> List.iter (fun note -> writer.WriteStringValue note)
             writer.WriteEndArray()
-            writer.WriteEndObject()
-
-        Encoding.UTF8.GetString(buffer.ToArray())
+            writer.WriteEndObject())
 
     /// Says what was made, in lines or as JSON.
     let report

@@ -1,10 +1,6 @@
 namespace SkeletonRecall.Cli
 
 open System
-open System.IO
-open System.Text
-open System.Text.Encodings.Web
-open System.Text.Json
 open Argu
 open SkeletonRecall.Training
 
@@ -57,19 +53,7 @@ module Verify =
 
     /// One JSON object for each data set, in a list.
     let json (all: (string * Verified) list) : string =
-        use buffer = new MemoryStream()
-
-        do
-            use writer =
-                new Utf8JsonWriter(
-                    buffer,
-                    JsonWriterOptions(
-                        Indented = true,
-                        NewLine = "\n",
-                        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
-                    )
-                )
-
+        JsonText.print 2 (fun writer ->
             writer.WriteStartArray()
 
             for folder, verified in all do
@@ -94,9 +78,7 @@ module Verify =
                 writer.WriteEndArray()
                 writer.WriteEndObject()
 
-            writer.WriteEndArray()
-
-        Encoding.UTF8.GetString(buffer.ToArray())
+            writer.WriteEndArray())
 
     /// Runs the command; exit code 1 where something is wrong with a data set.
     let run (terminal: Terminal) (arguments: ParseResults<VerifyArguments>) : int =

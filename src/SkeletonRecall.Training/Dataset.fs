@@ -2,8 +2,6 @@ namespace SkeletonRecall.Training
 
 open System
 open System.IO
-open System.Text
-open System.Text.Encodings.Web
 open System.Text.Json
 
 /// What nnU-Net's dataset.json says about a data set.
@@ -166,18 +164,7 @@ module Dataset =
 
     /// The text of dataset.json, with nnU-Net's keys and an indent of 4.
     let print (dataset: Dataset) : string =
-        use buffer = new MemoryStream()
-
-        let options =
-            JsonWriterOptions(
-                Indented = true,
-                IndentSize = 4,
-                NewLine = "\n",
-                Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
-            )
-
-        do
-            use writer = new Utf8JsonWriter(buffer, options)
+        let write (writer: Utf8JsonWriter) : unit =
             writer.WriteStartObject()
             writer.WriteString("name", dataset.Name)
             writer.WriteStartObject "channel_names"
@@ -232,4 +219,4 @@ module Dataset =
 
             writer.WriteEndObject()
 
-        Encoding.UTF8.GetString(buffer.ToArray()) + "\n"
+        JsonText.print 4 write + "\n"

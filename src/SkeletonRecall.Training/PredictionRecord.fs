@@ -1,10 +1,5 @@
 namespace SkeletonRecall.Training
 
-open System.IO
-open System.Text
-open System.Text.Encodings.Web
-open System.Text.Json
-
 /// What a folder was predicted with.
 type PredictionArguments =
     {
@@ -28,20 +23,7 @@ module PredictionRecord =
 
     /// predict_from_raw_data_args.json with nnU-Net's keys, sorted as it sorts them, with an indent of 4.
     let printArguments (arguments: PredictionArguments) : string =
-        use buffer = new MemoryStream()
-
-        do
-            use writer =
-                new Utf8JsonWriter(
-                    buffer,
-                    JsonWriterOptions(
-                        Indented = true,
-                        IndentSize = 4,
-                        NewLine = "\n",
-                        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
-                    )
-                )
-
+        JsonText.print 4 (fun writer ->
             writer.WriteStartObject()
             writer.WriteNull "folder_with_segs_from_prev_stage"
             writer.WriteString("list_of_lists_or_source_folder", arguments.Input)
@@ -53,9 +35,7 @@ module PredictionRecord =
             writer.WriteBoolean("overwrite", arguments.Overwrite)
             writer.WriteNumber("part_id", arguments.Part)
             writer.WriteBoolean("save_probabilities", arguments.SaveProbabilities)
-            writer.WriteEndObject()
-
-        Encoding.UTF8.GetString(buffer.ToArray())
+            writer.WriteEndObject())
 
     /// Writes the three files into the folder of the label maps. The data set names the labels that are painted; files that it
     /// lists case by case are left out, since they are those of the training.

@@ -163,8 +163,17 @@ module internal VoxelFile =
         | :? UnauthorizedAccessException -> Error "there is no permission to read it"
         | :? IOException as error -> Error(error.Message.TrimEnd '.')
 
-    /// The content of a file, by its ending. `wanted` ends the message when there is none.
-    let read (path: string) (wanted: string) : Result<Content, Problem> =
+    // What is broken is mended by another copy.
+    let private withCure (problem: Problem) : Problem =
+        match problem with
+        | Unreadable(path, reason) when
+            (reason.Contains "truncated" || reason.Contains "damaged")
+            && not (reason.Contains "again")
+            ->
+            Unreadable(path, reason + "; copy or download it again")
+        | other -> other
+
+    let private decoded (path: string) (wanted: string) : Result<Content, Problem> =
         let voxels (decode: Stream -> Result<ImageFile, string>) =
             Files.withStream path wanted decode |> Result.map Content.Voxels
 
@@ -183,6 +192,10 @@ module internal VoxelFile =
                 |> Result.bind Npz.ofArray)
         else
             pixels path wanted
+
+    /// The content of a file, by its ending. `wanted` ends the message when there is none.
+    let read (path: string) (wanted: string) : Result<Content, Problem> =
+        decoded path wanted |> Result.mapError withCure
 
     let private writeBytes (path: string) (bytes: byte[]) : Result<unit, Problem> =
         Files.writeAtomically path (fun stream -> stream.Write(bytes, 0, bytes.Length))

@@ -41,7 +41,12 @@ internal static class DataTests
             Check.Equal(folds.Count, 5, "folds");
             Check.Same(folds.SelectMany(fold => fold.Validation).Order(), folder.TrainingIds, "each validates once");
 
+            Check.Equal(DatasetFolder.Verify(path).Count, 0, "nothing is wrong");
             File.Delete(Path.Combine(path, "labelsTr", "vessels_002.png"));
+            var finding = DatasetFolder.Verify(path).Single();
+            Check.Equal(finding.Gravity, Gravity.Wrong, "gravity");
+            Check.Equal(finding.Case, "vessels_002", "case");
+            Check.Contains(finding.Message, "labelsTr");
             var problem = Check.Throws<ProblemException>(() => DatasetFolder.Open(path));
             Check.Contains(problem.Message, "vessels_002");
         });
@@ -96,6 +101,18 @@ internal static class DataTests
         Check.Same(dataset.Labels, [new("background", 0), new("artery", 1), new("vein", 2)], "labels");
         Check.Same(dataset.ChannelNames, ["red", "green"], "channels");
         Check.Equal(Dataset.Parse(dataset.ToJson()).ToJson(), dataset.ToJson(), "its JSON is read back");
+        Check.Equal(dataset.Regions.Count, 0, "no regions");
+        var regions = Dataset
+            .Parse(
+                """
+                {"channel_names": {"0": "CT"}, "numTraining": 1, "file_ending": ".nii.gz", "regions_class_order": [1, 2],
+                 "labels": {"background": 0, "all": [1, 2], "vein": 2}}
+                """
+            )
+            .Regions;
+        Check.Equal(regions[0].Name, "all", "name");
+        Check.Same(regions[0].Labels, [1, 2], "labels");
+        Check.Equal(regions[1].Paint, 2, "paint");
     }
 
     private static void Seeds()

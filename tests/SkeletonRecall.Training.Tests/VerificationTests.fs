@@ -216,10 +216,15 @@ let tests =
                         image.Data[3] <- nanf
                         image))
 
-            finds "a truncated file" Gravity.Wrong (Some "c") [ "c_0001.nii.gz"; "cannot be read" ] (fun folder ->
-                let path = at [ folder; "imagesTr"; "c_0001.nii.gz" ]
-                let bytes = File.ReadAllBytes path
-                File.WriteAllBytes(path, Array.truncate (bytes.Length / 2) bytes))
+            finds
+                "a truncated file"
+                Gravity.Wrong
+                (Some "c")
+                [ "c_0001.nii.gz"; "cannot be read"; "download it again" ]
+                (fun folder ->
+                    let path = at [ folder; "imagesTr"; "c_0001.nii.gz" ]
+                    let bytes = File.ReadAllBytes path
+                    File.WriteAllBytes(path, Array.truncate (bytes.Length / 2) bytes))
 
             finds "a label that never occurs" Gravity.Doubtful None [ "ring = 3"; "no label map" ] (fun folder ->
                 Dataset.create
