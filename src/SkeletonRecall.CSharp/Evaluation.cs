@@ -19,8 +19,11 @@ public sealed record Scores
     /// <summary>The case's name.</summary>
     public string Case => Core.Case;
 
-    /// <summary>The class id, from 1.</summary>
+    /// <summary>The class id, from 1; of a region its number, from 1.</summary>
     public int Label => Core.Label;
+
+    /// <summary>The labels that make up the class: its id alone, or those of a region.</summary>
+    public IReadOnlyList<int> Members => Interop.FromList(Core.Members);
 
     /// <summary>Voxels of prediction and truth; those with the ignore label count nowhere.</summary>
     public Overlap Overlap { get; }

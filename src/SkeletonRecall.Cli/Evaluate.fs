@@ -150,9 +150,14 @@ module Evaluate =
 
     /// Class, its name and the connectivity, above a table of its scores.
     let internal heading (dataset: Dataset) (profile: Profile) (label: int) : string =
-        let name = dataset.Labels |> List.find (fun (_, id) -> id = label) |> fst
+        let name =
+            if Dataset.hasRegions dataset then
+                $"region %s{dataset.Regions[label - 1].Name}"
+            else
+                let name = dataset.Labels |> List.find (fun (_, id) -> id = label) |> fst
+                $"class %d{label} (%s{name})"
 
-        $"class %d{label} (%s{name}), profile %s{profile.Name}, connectivity %s{ConnectivityPair.print profile.Plane} in planes and %s{ConnectivityPair.print profile.Space} in volumes%s{windows profile}"
+        $"%s{name}, profile %s{profile.Name}, connectivity %s{ConnectivityPair.print profile.Plane} in planes and %s{ConnectivityPair.print profile.Space} in volumes%s{windows profile}"
 
     /// The exit code of scored cases.
     let internal exitCode (cases: CaseScores list) : int =

@@ -7,9 +7,9 @@ open SkeletonRecall
 [<RequireQualifiedAccess>]
 module CaseValidation =
 
-    /// The label map that a network gives for a prepared image, by half-overlapping tiles without mirroring. `outputs`
-    /// counts the classes with the background.
-    let labels (configuration: Configuration) (outputs: int) (network: Network) (image: Image) : LabelMap =
+    /// The label map that a network gives for a prepared image, by half-overlapping tiles without mirroring; regions are
+    /// painted.
+    let labels (configuration: Configuration) (dataset: Dataset) (network: Network) (image: Image) : LabelMap =
         let same =
             {
                 Resampling = configuration.Resampling
@@ -19,10 +19,13 @@ module CaseValidation =
 
         Inference.labelsAt
             Inference.standard
-            Outputs.Classes
+            (if Dataset.hasRegions dataset then
+                 Outputs.Regions(dataset.Regions |> List.map _.Paint)
+             else
+                 Outputs.Classes)
             same
             (Extent.ofShape configuration.PatchSize)
-            outputs
+            (Dataset.outputs dataset)
             (Inference.ofNetwork network)
             image
 

@@ -9,8 +9,10 @@ type Scores =
     {
         /// The case's name.
         Case: string
-        /// The class id, from 1.
+        /// The class id, from 1; of a region its number, from 1.
         Label: int
+        /// The labels that make up the class: its id alone, or those of a region.
+        Members: int list
         /// The measures that were asked for, and nnU-Net's own.
         Values: MeasureValues
     }
@@ -112,11 +114,12 @@ module Evaluation =
         {
             Case = case
             Label = label
+            Members = [ label ]
             Values = Measures.ofPair options.Profile (measured options) valid prediction truth
         }
 
-    /// The scores of every foreground class of the data set, in the order of their ids. Voxels that the truth marks to
-    /// be ignored are background in both maps.
+    /// The scores of every foreground class of the data set, in the order of their ids, or of every region, in the order
+    /// of dataset.json. Voxels that the truth marks to be ignored are background in both maps.
     /// Throws ArgumentException when extents differ or the profile's connectivity does not serve.
     let score
         (options: EvaluationOptions)
@@ -131,14 +134,25 @@ module Evaluation =
             dataset.Ignore
             |> Option.map (fun ignored -> truth |> Mask.ofVolume (fun value -> int value <> ignored))
 
-        dataset.Labels
-        |> List.map snd
-        |> List.filter (fun label -> label > 0)
-        |> List.map (fun label ->
-            let mask (labels: LabelMap) =
-                labels |> Mask.ofVolume (fun value -> int value = label)
+        let classes =
+            if Dataset.hasRegions dataset then
+                dataset.Regions |> List.mapi (fun at region -> at + 1, region.Labels)
+            else
+                dataset.Labels
+                |> List.map snd
+                |> List.filter (fun label -> label > 0)
+                |> List.map (fun label -> label, [ label ])
 
-            scoreMask options case label valid (mask prediction) (mask truth))
+        classes
+        |> List.map (fun (number, members) ->
+            let mask (labels: LabelMap) =
+                match members with
+                | [ label ] -> labels |> Mask.ofVolume (fun value -> int value = label)
+                | _ -> labels |> Mask.ofVolume (fun value -> List.contains (int value) members)
+
+            { scoreMask options case number valid (mask prediction) (mask truth) with
+                Members = members
+            })
 
     /// The measures that any of the scores has, in the order of `Measure.all`.
     let measuresOf (scores: Scores list) : Measure list =

@@ -76,7 +76,26 @@ module Summary =
             |> List.map (fun (name, value) -> $"%s{quoted name}: %s{write inner value}")
             |> lines "{" "}"
 
-    /// nnU-Net's summary.json: per case and class, means over cases per class (NaN left out), and the plain mean of those
+    // A region is a tuple of Python's.
+    let private key (score: Scores) : string =
+        match score.Members with
+        | [ label ] -> string label
+        | several -> several |> List.map string |> String.concat ", " |> sprintf "(%s)"
+
+    let private members (key: string) : int list option =
+        let numbers =
+            key.Trim('(', ')').Split(',', StringSplitOptions.TrimEntries ||| StringSplitOptions.RemoveEmptyEntries)
+            |> Array.map (fun part ->
+                match Int32.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture) with
+                | true, number -> Some number
+                | _ -> None)
+
+        if numbers.Length > 0 && Array.forall Option.isSome numbers then
+            Some(numbers |> Array.choose id |> List.ofArray)
+        else
+            None
+
+    /// nnU-Net's summary.json: per case and class or region, means over cases per class (NaN left out), and the plain mean of those
     /// over classes; every measure of ours beside nnU-Net's own, under the name that `Measure.print` gives. NaN is a bare
     /// token, as Python writes and reads it. `files` gives the prediction's and the reference's file of a case.
     let json (files: string -> string * string) (scores: Scores list) : string =
@@ -84,6 +103,8 @@ module Summary =
 
         let labels =
             scores |> List.map (fun score -> score.Label) |> List.distinct |> List.sort
+
+        let keys = scores |> List.map (fun score -> score.Label, key score) |> Map.ofList
 
         let values (score: Scores) =
             measures
@@ -113,8 +134,7 @@ module Summary =
                     "metrics",
                     Object
                         [
-                            for score in parts |> List.sortBy (fun score -> score.Label) ->
-                                string score.Label, values score
+                            for score in parts |> List.sortBy (fun score -> score.Label) -> key score, values score
                         ]
                     "prediction_file", Plain(quoted prediction)
                     "reference_file", Plain(quoted reference)
@@ -123,7 +143,7 @@ module Summary =
         Object
             [
                 "foreground_mean", all overClasses
-                "mean", Object [ for label in labels -> string label, all (meanOf label) ]
+                "mean", Object [ for label in labels -> keys[label], all (meanOf label) ]
                 "metric_per_case", List(scores |> List.groupBy (fun score -> score.Case) |> List.map case)
             ]
         |> write ""
@@ -183,8 +203,8 @@ module Summary =
         result.ToString()
 
     /// The scores of a summary.json, ours or nnU-Net's, with prediction file and reference file of each case by name. The
-    /// case is named by its prediction file without ending. Numbers under names that are no measures, and classes that are
-    /// regions, are left out. `path` names the file in the problem.
+    /// case is named by its prediction file without ending. Numbers under names that are no measures are left out. Regions
+    /// count from 1 in the file's order. `path` names the file in the problem.
     let parse (path: string) (text: string) : Result<Scores list * Map<string, string * string>, Problem> =
         let wrong (reason: string) = Error(Unreadable(path, reason))
 
@@ -200,29 +220,35 @@ module Summary =
                         let prediction = named "prediction_file" case
                         let name = LabelFolder.case prediction
 
-                        let scores =
+                        let entries =
                             [
                                 for entry in case.GetProperty("metrics").EnumerateObject() do
-                                    match
-                                        Int32.TryParse(entry.Name, NumberStyles.None, CultureInfo.InvariantCulture)
-                                    with
-                                    | true, label ->
-                                        let values =
-                                            [
-                                                for value in entry.Value.EnumerateObject() do
-                                                    match Measure.parse value.Name with
-                                                    | Ok measure when value.Value.ValueKind = JsonValueKind.Number ->
-                                                        measure, value.Value.GetDouble()
-                                                    | Ok measure -> measure, nan
-                                                    | Error _ -> ()
-                                            ]
+                                    match members entry.Name with
+                                    | Some labels -> labels, entry
+                                    | None -> ()
+                            ]
 
-                                        {
-                                            Case = name
-                                            Label = label
-                                            Values = values
-                                        }
-                                    | _ -> ()
+                        let isRegions = entries |> List.exists (fun (labels, _) -> labels.Length > 1)
+
+                        let scores =
+                            [
+                                for at, (labels, entry) in List.indexed entries do
+                                    let values =
+                                        [
+                                            for value in entry.Value.EnumerateObject() do
+                                                match Measure.parse value.Name with
+                                                | Ok measure when value.Value.ValueKind = JsonValueKind.Number ->
+                                                    measure, value.Value.GetDouble()
+                                                | Ok measure -> measure, nan
+                                                | Error _ -> ()
+                                        ]
+
+                                    {
+                                        Case = name
+                                        Label = if isRegions then at + 1 else labels.Head
+                                        Members = labels
+                                        Values = values
+                                    }
                             ]
 
                         scores, (name, (prediction, named "reference_file" case))

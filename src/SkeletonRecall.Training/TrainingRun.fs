@@ -150,7 +150,7 @@ module internal TrainingRun =
                     CaseValidation.scores
                         measures
                         run.Setup.Dataset
-                        (CaseValidation.labels run.Setup.Configuration (TrainSetup.outputs run.Setup) run.Network)
+                        (CaseValidation.labels run.Setup.Configuration run.Setup.Dataset run.Network)
                         run.Cancellation
                         (if isLast then
                              ValidatedCase.write run.Folder

@@ -50,21 +50,18 @@ module BranchDetection =
             | [ deep; down; along ] -> [| deep; down; along |]
             | values -> Array.ofList (1.0 :: values)
 
-        let place (voxel: int) =
-            [|
-                voxel / extent.Width / extent.Height
-                voxel / extent.Width % extent.Height
-                voxel % extent.Width
-            |]
-
         let step (from: int) (until: int) =
-            Array.map3
-                (fun side before after -> (side * float (after - before)) ** 2.0)
-                sides
-                (place from)
-                (place until)
-            |> Array.sum
-            |> sqrt
+            let square (axis: int) (before: int) (after: int) =
+                let side = sides[axis] * float (after - before)
+                side * side
+
+            let width, height = extent.Width, extent.Height
+
+            sqrt (
+                square 0 (from / width / height) (until / width / height)
+                + square 1 (from / width % height) (until / width % height)
+                + square 2 (from % width) (until % width)
+            )
 
         let last = branch.Voxels.Length - 1
         let mutable sum = 0.0

@@ -10,6 +10,7 @@ let private score (case: string) (label: int) (dice: float) (b0Error: int) : Sco
     {
         Case = case
         Label = label
+        Members = [ label ]
         Values = [ Measure.Dice, dice; Measure.B0Error, float b0Error ]
     }
 
@@ -94,6 +95,7 @@ let tests: Test =
                     {
                         Case = "x"
                         Label = 1
+                        Members = [ 1 ]
                         Values =
                             [
                                 Measure.B2Error, b2

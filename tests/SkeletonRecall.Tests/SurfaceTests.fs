@@ -111,6 +111,42 @@ let tests =
                                     Expect.floatClose Accuracy.veryHigh got[at] wanted $"%O{kind}: distance %d{at}")
                                 wanted
 
+            testCase "distances over wide rows, near by and far away"
+            <| fun () ->
+                let spacing = [ 1.5; 1.0; 0.5 ]
+                let extent = Extent.space 16 20 135
+
+                let mask (predicate: int -> int -> int -> bool) =
+                    Array.init extent.Count (fun index -> predicate (index / 135 / 20) (index / 135 % 20) (index % 135))
+                    |> Volume.create extent
+                    |> Volume.withSpacing (Spacing.ofList spacing)
+                    |> Mask.ofVolume id
+
+                // Few voxels, found by looking around; and a slab far from three voxels, where every distance is measured.
+                let scattered (seed: int) =
+                    spaced seed [ 16; 20; 135 ] 0.004 spacing
+
+                let slab = mask (fun slice _ _ -> slice = 0)
+                let corner = mask (fun slice row column -> slice = 15 && row = 19 && column > 131)
+
+                for prediction, truth in [ scattered 1, scattered 2; slab, corner; corner, slab ] do
+                    let got = Surface.distances Border.Erosion prediction truth
+
+                    let ours, theirs =
+                        plainBorder Border.Erosion prediction, plainBorder Border.Erosion truth
+
+                    for got, wanted in
+                        [
+                            got.ToTruth, plainDistances spacing ours theirs
+                            got.ToPrediction, plainDistances spacing theirs ours
+                        ] do
+                        Expect.equal got.Length wanted.Length "pieces"
+
+                        List.iteri
+                            (fun at (wanted: float) ->
+                                Expect.floatClose Accuracy.veryHigh got[at] wanted $"distance %d{at}")
+                            wanted
+
             Property.test "surfels measure the sides of a box" (fun (AnyMask mask) ->
                 // A full box of any size: edges and corners are cut off, so that the sum lies below the box's surface.
                 let extent = mask.Extent

@@ -138,11 +138,48 @@ let tests =
                 Expect.equal ((scores options diagonal diagonal).Value Measure.B0True) 1.0 "corners join"
             }
 
+            test "regions are scored whole, and stand in the summary under their labels" {
+                let region name labels paint : Region =
+                    {
+                        Name = name
+                        Labels = labels
+                        Paint = paint
+                    }
+
+                let dataset =
+                    { Dataset.create "Dataset001_R" [ "grey" ] [ "background", 0; "rim", 1; "core", 2 ] ".png" 1 with
+                        Regions = [ region "whole" [ 1; 2 ] 1; region "core" [ 2 ] 2 ]
+                    }
+
+                let row (labels: int16 list) =
+                    Volume.create (Extent.plane 1 labels.Length) (Array.ofList labels)
+
+                let truth = row [ 0s; 1s; 2s; 2s; 1s; 0s ]
+                let prediction = row [ 0s; 1s; 1s; 2s; 1s; 0s ]
+
+                let scores = Evaluation.score Evaluation.standard dataset "case_1" prediction truth
+
+                Expect.equal
+                    (scores |> List.map (fun score -> score.Label, score.Members, score.Dice))
+                    [ 1, [ 1; 2 ], 1.0; 2, [ 2 ], 2.0 / 3.0 ]
+                    "Dice of regions"
+
+                let text = Summary.json (fun case -> case + ".png", case + ".png") scores
+                Expect.stringContains text "\"(1, 2)\": {" "a tuple"
+                let back, _ = Summary.parse "summary.json" text |> Problem.orThrow
+
+                Expect.equal
+                    (back |> List.map (fun score -> score.Label, score.Members))
+                    [ 1, [ 1; 2 ]; 2, [ 2 ] ]
+                    "read again"
+            }
+
             test "values of cases are means over their classes" {
                 let score case label dice =
                     {
                         Case = case
                         Label = label
+                        Members = [ label ]
                         Values = [ Measure.Dice, dice ]
                     }
 

@@ -88,7 +88,14 @@ let tests =
                         {
                             Case = "case_1"
                             Label = 1
+                            Members = [ 1 ]
                             Values = [ Measure.Dice, 0.5 ]
+                        }
+                        {
+                            Case = "case_1"
+                            Label = 2
+                            Members = [ 1; 2 ]
+                            Values = [ Measure.Dice, 0.25 ]
                         }
                     ]
                     "scores"
