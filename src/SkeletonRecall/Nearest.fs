@@ -81,8 +81,8 @@ module internal Nearest =
         let slices = if deep then extent.Depth else 1
         let furthest = max extent.Height slices
         let least = min down inward
-        // What a distance transform would cost, in rows looked at.
-        let mutable budget = int64 extent.Count * 2L
+        // A small part of what a distance transform would cost, in rows looked at.
+        let mutable budget = int64 extent.Count / 4L
         let mutable found = 0
         let mutable best = infinity
 

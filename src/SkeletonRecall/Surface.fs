@@ -145,7 +145,7 @@ module Surface =
     let private between (prediction: Mask) (truth: Mask) : struct (float[] * float[]) =
         let from (mask: Mask) (target: Mask) =
             Nearest.tryDistances mask target
-            |> Option.defaultWith (fun () -> gather mask (Distance.toMask target).Data)
+            |> Option.defaultWith (fun () -> Distance.toMaskAt mask target)
 
         struct (from prediction truth, from truth prediction)
 
