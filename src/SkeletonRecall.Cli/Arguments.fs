@@ -161,6 +161,29 @@ type EnsembleArguments =
             | Output _ -> "folder for the label maps."
             | Save_Npz -> "keep the averaged probabilities too (default: label maps alone)."
 
+/// `find-best-configuration DATASET`.
+type FindBestArguments =
+    | [<MainCommand; ExactlyOnce>] Dataset of DATASET: string
+    | [<AltCommandLine("-tr")>] Trainers of names: string list
+    | [<AltCommandLine("-p")>] Plans of names: string list
+    | [<AltCommandLine("-c")>] Configurations of names: string list
+    | [<AltCommandLine("-f")>] Folds of numbers: string list
+    | [<AltCommandLine("--disable_ensembling")>] Disable_Ensembling
+    | Rule of name: string
+    | Root of folder: string
+
+    interface IArgParserTemplate with
+        member this.Usage =
+            match this with
+            | Dataset _ -> "data set (number or name) whose trained models are compared."
+            | Trainers _ -> "trainer names (default: all that are trained)."
+            | Plans _ -> "names of plans (default: all)."
+            | Configurations _ -> "configurations (default: all)."
+            | Folds _ -> "folds whose validation cases count (default: 0 1 2 3 4)."
+            | Disable_Ensembling -> "compare single models only; pairs need train --npz."
+            | Rule _ -> "when postprocessing is accepted: thin or dice, as of postprocess (default: thin)."
+            | Root _ -> "folder with raw, preprocessed and results (default: ./skeleton-recall)."
+
 /// `postprocess -i FOLDER`.
 type PostprocessArguments =
     | [<AltCommandLine("-i"); Mandatory>] Input of folder: string
@@ -296,6 +319,7 @@ type Arguments =
     | [<CliPrefix(CliPrefix.None)>] Train of ParseResults<TrainArguments>
     | [<CliPrefix(CliPrefix.None)>] Predict of ParseResults<PredictArguments>
     | [<CliPrefix(CliPrefix.None)>] Ensemble of ParseResults<EnsembleArguments>
+    | [<CliPrefix(CliPrefix.None)>] Find_Best_Configuration of ParseResults<FindBestArguments>
     | [<CliPrefix(CliPrefix.None)>] Postprocess of ParseResults<PostprocessArguments>
     | [<CliPrefix(CliPrefix.None)>] Evaluate of ParseResults<EvaluateArguments>
     | [<CliPrefix(CliPrefix.None)>] Compare of ParseResults<CompareArguments>
@@ -316,6 +340,8 @@ type Arguments =
             | Plan_And_Preprocess _ -> "fingerprint, plan and preprocess: plan-and-preprocess -d DATASET."
             | Train _ -> "train a network: train DATASET CONFIGURATION FOLD."
             | Ensemble _ -> "average predictions of several models: ensemble -i FOLDERS -o LABELS."
+            | Find_Best_Configuration _ ->
+                "compare trained models and their ensembles by their validation cases: find-best-configuration DATASET."
             | Postprocess _ -> "keep the largest components where that helps: postprocess -i LABELS -ref TRUTH."
             | Predict _ -> "predict label maps: predict -i IMAGES -o LABELS -m CHECKPOINT."
             | Evaluate _ -> "score label maps against true ones: evaluate TRUTH PREDICTION."

@@ -40,6 +40,54 @@ module Combine =
         for (label, before), (_, after) in List.zip decision.Before decision.After do
             Terminal.line terminal (sprintf "class %d: mean Dice %.4f before, %.4f after" label before after)
 
+    let private chosenModels (arguments: ParseResults<FindBestArguments>) (results: string) : ModelName list =
+        let isWanted (names: string list option) (name: string) =
+            names |> Option.forall (List.contains name)
+
+        RunFolder.models results
+        |> List.filter (fun (trainer, plans, configuration) ->
+            isWanted (arguments.TryGetResult FindBestArguments.Trainers) trainer
+            && isWanted (arguments.TryGetResult FindBestArguments.Plans) plans
+            && isWanted (arguments.TryGetResult FindBestArguments.Configurations) configuration)
+        |> List.map (fun (trainer, plans, configuration) ->
+            {
+                Trainer = trainer
+                PlansName = plans
+                Configuration = configuration
+            })
+
+    /// Runs `find-best-configuration`; the exit code.
+    let findBest (terminal: Terminal) (arguments: ParseResults<FindBestArguments>) : int =
+        Problem.attempt {
+            let roots = Train.roots (arguments.TryGetResult FindBestArguments.Root)
+            let dataset = arguments.GetResult FindBestArguments.Dataset
+            let! rule = rule (arguments.TryGetResult FindBestArguments.Rule)
+            let! raw = Store.datasetFolder roots dataset
+            let results = Store.file roots.Results (Store.name raw)
+            let models = chosenModels arguments results
+
+            if models.IsEmpty then
+                return! Error(Missing(results, "trained models of these names are wanted: run train"))
+            else
+                let! _, best =
+                    FindBest.run
+                        {
+                            Roots = roots
+                            Dataset = dataset
+                            Models = models
+                            Folds = arguments.GetResult(FindBestArguments.Folds, [ "0"; "1"; "2"; "3"; "4" ])
+                            Ensembling = not (arguments.Contains FindBestArguments.Disable_Ensembling)
+                            Rule = rule
+                        }
+                        terminal.Stop
+                        (Terminal.line terminal)
+
+                Terminal.line terminal $"best: %s{best.Name}"
+                let file = Store.file results "inference_instructions.txt"
+                return Terminal.line terminal $"how to predict with it: %s{file}"
+        }
+        |> Terminal.exitCode terminal
+
     /// Runs `postprocess`; the exit code.
     let postprocess (terminal: Terminal) (arguments: ParseResults<PostprocessArguments>) : int =
         Problem.attempt {

@@ -17,6 +17,7 @@ let private dispatch (terminal: Terminal) (command: Arguments) : int =
     | Train arguments -> Train.run terminal arguments
     | Predict arguments -> Predict.run terminal arguments
     | Ensemble arguments -> Combine.ensemble terminal arguments
+    | Find_Best_Configuration arguments -> Combine.findBest terminal arguments
     | Postprocess arguments -> Combine.postprocess terminal arguments
     | Evaluate arguments -> Evaluate.run terminal arguments
     | Compare arguments -> Compare.run terminal arguments

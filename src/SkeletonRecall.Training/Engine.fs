@@ -13,7 +13,7 @@ type Tiles =
     }
 
 /// An engine: tiles to logits (count, classes, spatial...), row-major. It knows nothing of images, and prediction
-/// knows nothing of it.
+/// knows nothing of it. It may give the same array again at the next call.
 type Predict = Tiles -> float32[]
 
 /// Engines made of engines.

@@ -7,8 +7,8 @@ open SkeletonRecall
 [<RequireQualifiedAccess>]
 module FinalValidation =
 
-    // True label maps: as preprocessing copied them, or else where they lie in the raw data set.
-    let private truthFolder (roots: Roots) (rawFolder: string) (dataset: Dataset) : string =
+    /// The folder of a data set's true label maps: as preprocessing copied them, or else where they lie in the raw data set.
+    let truthFolder (roots: Roots) (rawFolder: string) (dataset: Dataset) : string =
         let copied =
             Store.file (Store.preprocessedFolder roots dataset.Name) "gt_segmentations"
 

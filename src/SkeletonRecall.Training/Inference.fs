@@ -180,8 +180,8 @@ module Inference =
         sigmoidInPlace result
         result
 
-    /// A network as an engine: no gradients are recorded and no tensor outlives a call.
-    let ofNetwork (network: Network) (tiles: Tiles) : float32[] =
+    // Logits of tiles, given to `take` while their tensor lives.
+    let private evaluated (network: Network) (tiles: Tiles) (take: Tensor -> 'T) : 'T =
         use _scope = torch.NewDisposeScope()
 
         let images =
@@ -192,7 +192,31 @@ module Inference =
             | (_, parameter) :: _ -> parameter.device
             | [] -> torch.CPU
 
-        Tensors.toArray<float32>(Network.evaluate network (images.``to`` device))
+        take (Network.evaluate network (images.``to`` device))
+
+    /// A network as an engine: no gradients are recorded and no tensor outlives a call.
+    let ofNetwork (network: Network) (tiles: Tiles) : float32[] =
+        evaluated network tiles Tensors.toArray<float32>
+
+    /// The same with one array for the answers to all calls, so that a volume of many tiles leaves no garbage: what it gives
+    /// holds until the next call. For one thread.
+    let reusing (network: Network) : Predict =
+        let answer = ref Array.empty<float32>
+
+        fun tiles ->
+            evaluated network tiles (fun logits ->
+                let values = int (logits.numel ())
+
+                if answer.Value.Length <> values then
+                    answer.Value <- Array.zeroCreate values
+
+                let plain = logits.cpu().contiguous()
+
+                Runtime.InteropServices.MemoryMarshal
+                    .Cast<byte, float32>(plain.bytes)
+                    .CopyTo(Span<float32> answer.Value)
+
+                answer.Value)
 
     // Planes of logits at the target's size.
     let private resampled

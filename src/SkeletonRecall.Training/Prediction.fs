@@ -68,9 +68,9 @@ module Prediction =
             return new Model(checkpoints, networks)
         }
 
-    /// The model as an engine: the mean of its networks' logits.
+    /// The model as an engine: the mean of its networks' logits. What it gives holds until the next call; for one thread.
     let engine (model: Model) : Predict =
-        model.Networks |> List.map Inference.ofNetwork |> Engine.average
+        model.Networks |> List.map Inference.reusing |> Engine.average
 
     /// What the outputs of a data set's networks mean.
     let outputs (dataset: Dataset) : Outputs =

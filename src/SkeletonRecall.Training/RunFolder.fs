@@ -103,6 +103,19 @@ module RunFolder =
         else
             []
 
+    /// The names of the models below a data set's results folder, (trainer, plans, configuration), sorted.
+    let models (results: string) : (string * string * string) list =
+        if Directory.Exists results then
+            Directory.GetDirectories results
+            |> Array.sort
+            |> Array.choose (fun folder ->
+                match (Path.GetFileName folder |> string).Split "__" with
+                | [| trainer; plans; configuration |] -> Some(trainer, plans, configuration)
+                | _ -> None)
+            |> List.ofArray
+        else
+            []
+
     let internal lastGood (folder: string) : string option =
         [ latest; best ] |> List.map (Store.file folder) |> List.tryFind File.Exists
 

@@ -235,7 +235,7 @@ module TrainCases =
                 [|
                     let mutable number = 0
 
-                    while number < pairs && clock.Elapsed.TotalSeconds < 90.0 do
+                    while number < pairs && clock.Elapsed.TotalSeconds < 70.0 do
                         // Either one goes first, in turn.
                         if number % 2 = 0 then
                             let a = timed own number
@@ -344,7 +344,7 @@ module TrainCases =
         let small = Image.create 1 patch (Array.sub image.Data 0 patch.Count)
         let smallGrid = { grid with Extent = patch }
 
-        Inference.labelsAt options Outputs.Classes smallGrid patch classes (Inference.ofNetwork model) small
+        Inference.labelsAt options Outputs.Classes smallGrid patch classes (Inference.reusing model) small
         |> ignore
 
         GC.Collect()
@@ -353,7 +353,7 @@ module TrainCases =
         let clock = Stopwatch.StartNew()
 
         let labels =
-            Inference.labelsAt options Outputs.Classes grid patch classes (Inference.ofNetwork model) image
+            Inference.labelsAt options Outputs.Classes grid patch classes (Inference.reusing model) image
 
         let seconds = clock.Elapsed.TotalSeconds
         let peak = status "VmHWM" - before

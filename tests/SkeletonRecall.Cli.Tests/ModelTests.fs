@@ -1,6 +1,7 @@
 module SkeletonRecall.Cli.Tests.ModelTests
 
 open System.IO
+open System.Text.Json
 open Expecto
 open SkeletonRecall
 open SkeletonRecall.Training
@@ -129,6 +130,39 @@ let tests =
                         (failed (train "0" [ "--patch-size"; "16"; "16" ]))
                         "--patch-size"
                         "plans decide"
+
+                    // Two models by the validation cases of two folds, alone and averaged.
+                    succeeded (train "1" [ "--npz" ]) |> ignore
+
+                    for fold in [ "0"; "1" ] do
+                        succeeded (train fold [ "-tr"; "nnUNetTrainer"; "--npz" ]) |> ignore
+
+                    let told = succeeded (inRoot [ "find-best-configuration"; "4"; "-f"; "0"; "1" ])
+                    Expect.stringContains told "ensemble___nnUNetTrainer" "the pair"
+                    Expect.stringContains told "best: " "a best one"
+                    let results = Path.Combine(root, "results", "Dataset004_Rods")
+
+                    Expect.stringContains
+                        (File.ReadAllText(Path.Combine(results, "inference_instructions.txt")))
+                        "skeleton-recall predict -i IMAGES"
+                        "instructions"
+
+                    use information =
+                        JsonDocument.Parse(
+                            File
+                                .ReadAllText(Path.Combine(results, "inference_information.json"))
+                                .Replace("NaN", "null")
+                        )
+
+                    Expect.equal
+                        (Seq.length (information.RootElement.GetProperty("all_results").EnumerateObject()))
+                        3
+                        "two models and a pair"
+
+                    Expect.stringContains
+                        (failed (inRoot [ "find-best-configuration"; "4"; "-f"; "0"; "3" ]))
+                        "fold 3"
+                        "a fold that was not trained"
 
                     // The first fold again, from its own weights.
                     let weights = Path.Combine(fold, "checkpoint_final.safetensors")

@@ -148,7 +148,7 @@ let tests =
                     let mean =
                         Array.map2
                             (fun a b -> (a + b) / 2.0f)
-                            (Prediction.engine one tiles)
+                            (Prediction.engine one tiles |> Array.copy)
                             (Prediction.engine other tiles)
 
                     let difference =
