@@ -49,12 +49,19 @@ module SlidingWindow =
                                     last - first
                                 )
 
-    let private cut (image: Image) (offset: Place) (patch: Extent) (places: Place[]) : Tiles =
+    // `kept` holds the tiles where as many fit it exactly; a layer's last ones may be fewer and get an array of their own.
+    let private cut (kept: float32[]) (image: Image) (offset: Place) (patch: Extent) (places: Place[]) : Tiles =
         let each = image.Channels * patch.Count
-        let tiles = Array.zeroCreate<float32>(places.Length * each)
 
-        places
-        |> Array.iteri (fun number place -> cutTile image offset patch place tiles (number * each))
+        let tiles =
+            if kept.Length = places.Length * each then
+                Array.Clear kept
+                kept
+            else
+                Array.zeroCreate<float32>(places.Length * each)
+
+        for number in 0 .. places.Length - 1 do
+            cutTile image offset patch places[number] tiles (number * each)
 
         {
             Count = places.Length
@@ -74,7 +81,7 @@ module SlidingWindow =
     /// Gives each plane's logits (classes, rows, columns) to `consume`, in order, with the plane's number; the array is used again
     /// afterwards. The image is prepared (normalized) already; a smaller one is padded with zeros on all sides. A volume
     /// under a patch of 2 axes is predicted slice by slice. `step` in (0, 1] is how far tiles lie apart at most, as a
-    /// share of the patch; the engine gets `tilesAtOnce` tiles at once.
+    /// share of the patch; the engine gets `tilesAtOnce` tiles at once, in an array that is used again for the next ones.
     /// Throws ArgumentException for options out of range, a plane under a patch of 3 axes, and an engine that gives
     /// another number of logits than asked for.
     let planes
@@ -143,6 +150,9 @@ module SlidingWindow =
 
         let plane = Array.zeroCreate<float32>(classes * extent.Height * extent.Width)
 
+        let kept =
+            Array.zeroCreate<float32>(min tilesAtOnce inLayer.Length * image.Channels * patch.Count)
+
         let give (padded: int) : unit =
             let slot = padded % patch.Depth
             let slice = padded - offset.Slice
@@ -176,7 +186,7 @@ module SlidingWindow =
                     })
 
             for batch in Array.chunkBySize tilesAtOnce places do
-                let logits = predict (cut image offset patch batch)
+                let logits = predict (cut kept image offset patch batch)
                 let each = classes * patch.Count
 
                 if logits.Length <> batch.Length * each then
