@@ -2,6 +2,7 @@ namespace SkeletonRecall
 
 open System
 open System.Buffers
+open System.Numerics
 open System.Runtime.Intrinsics
 
 /// Thinning of planes as scikit-image's `skeletonize` does it (T. Y. Zhang and C. Y. Suen, "A fast parallel algorithm
@@ -10,7 +11,7 @@ open System.Runtime.Intrinsics
 [<RequireQualifiedAccess>]
 module internal ThinPlane =
 
-    // 512 pixels at a time: each neighbour is a word of bits, and the look-up table is a boolean function of the eight.
+    // 512 pixels at a time: each neighbour is a vector of bits, and the look-up table is a boolean function of the eight.
     // The two functions below are the smallest decision diagrams of the table over all orders of the neighbours (34
     // choices each); the tests hold the table itself and compare.
 
@@ -108,123 +109,217 @@ module internal ThinPlane =
         let s31 = choose south s30 s27
         choose north s31 s20
 
+    // Where pixels lie meanwhile: column by column of words, so that a vector of 8 words is a tile of 64 x 8 pixels. A
+    // border crosses far fewer of them than it would cross pieces of one row, and only tiles near a border have work.
+    // `Strip` is the number of words from a column of words to the next; a column begins with its rows and ends with 8
+    // zero words or more, one column of zeros stands on either side, and 8 zero words before all.
+    [<Struct>]
+    type private Tiles =
+        {
+            Strip: int
+            Columns: int
+        }
+
+        member this.Length: int = 8 + (this.Columns + 2) * this.Strip
+        /// The first word of a column of words.
+        member this.Column(column: int) : int = 8 + (column + 1) * this.Strip
+
+    let private tilesOf (extent: Extent) : Tiles =
+        // An odd number of vectors, so that columns do not compete for the same lines of the cache.
+        let vectors = ((extent.Height + 7) / 8 + 1) ||| 1
+
+        {
+            Strip = 8 * vectors
+            Columns = Layout.stride extent
+        }
+
     let inline private load (words: uint64[]) (at: int) : Vector512<uint64> = Vector512.LoadUnsafe &words[at]
 
-    // The pixels one column to the west (a lower bit) and to the east, of 8 words.
-    let inline private fromWest (words: uint64[]) (at: int) : Vector512<uint64> =
+    // The pixels one column to the west (a lower bit) and to the east, of 8 rows.
+    let inline private fromWest (strip: int) (words: uint64[]) (at: int) : Vector512<uint64> =
         Vector512.ShiftLeft(load words at, 1)
-        ||| Vector512.ShiftRightLogical(load words (at - 1), 63)
+        ||| Vector512.ShiftRightLogical(load words (at - strip), 63)
 
-    let inline private fromEast (words: uint64[]) (at: int) : Vector512<uint64> =
+    let inline private fromEast (strip: int) (words: uint64[]) (at: int) : Vector512<uint64> =
         Vector512.ShiftRightLogical(load words at, 1)
-        ||| Vector512.ShiftLeft(load words (at + 1), 63)
+        ||| Vector512.ShiftLeft(load words (at + strip), 63)
 
-    // One pass over all chunks of 8 words, which take no notice of where rows end. A chunk is looked at when it or a
-    // neighbour changed in one of the last two passes (`active` holds the number of the pass that changed something
-    // near); otherwise it would only be decided again as it was. Results wait in `fresh` until the pass has read all.
+    // What the passes share: for each tile the number of the last pass that changed something in reach of it, and, for
+    // the tiles that a pass changes, which they are and which pixels go, 8 words each.
+    [<Struct>]
+    type private Work =
+        {
+            Words: uint64[]
+            Active: int[]
+            Changed: int[]
+            Gone: uint64[]
+        }
+
+    // Removes what a pass found, and marks the tiles that see it.
+    let private apply (strip: int) (work: Work) (pass: int) (found: int) : unit =
+        let across = strip / 8
+        let active = work.Active
+        let gone = work.Gone
+
+        for index in 0 .. found - 1 do
+            let tile = work.Changed[index]
+            let at = 8 * tile
+            let first = 8 * index
+            Vector512.StoreUnsafe(Vector512.Xor(load work.Words at, load gone first), &work.Words[at])
+
+            let any =
+                gone[first]
+                ||| gone[first + 1]
+                ||| gone[first + 2]
+                ||| gone[first + 3]
+                ||| gone[first + 4]
+                ||| gone[first + 5]
+                ||| gone[first + 6]
+                ||| gone[first + 7]
+
+            let above = if gone[first] <> 0UL then tile - 1 else tile
+            let below = if gone[first + 7] <> 0UL then tile + 1 else tile
+
+            for near in above..below do
+                active[near] <- pass
+
+            if any &&& 1UL <> 0UL then
+                for near in above - across .. below - across do
+                    active[near] <- pass
+
+            if any >>> 63 <> 0UL then
+                for near in above + across .. below + across do
+                    active[near] <- pass
+
+    // One pass. A tile is looked at when it or a neighbour changed in one of the last two passes; otherwise it would only be
+    // decided again as it was. What goes waits in `Gone` until the pass has read all.
     let inline private sweep
         ([<InlineIfLambda>] doomed: int -> Vector512<uint64>)
-        (stride: int)
-        (words: uint64[])
-        (fresh: uint64[])
-        (active: int[])
-        (changed: int[])
+        (strip: int)
+        (work: Work)
         (pass: int)
-        (last: int)
         : int =
+        let words = work.Words
+        let active = work.Active
+        let recent = Vector512.Create(pass - 2)
         let mutable found = 0
 
-        for chunk in 1..last do
-            if active[chunk] >= pass - 2 then
-                let at = 8 * chunk
+        for group in 0 .. active.Length / 16 - 1 do
+            let mutable rest =
+                Vector512.ExtractMostSignificantBits(
+                    Vector512.GreaterThanOrEqual(Vector512.LoadUnsafe &active[16 * group], recent)
+                )
+
+            while rest <> 0UL do
+                let tile = 16 * group + BitOperations.TrailingZeroCount rest
+                rest <- rest &&& (rest - 1UL)
+                let at = 8 * tile
                 let centre = load words at
 
                 if not (Vector512.EqualsAll(centre, Vector512<uint64>.Zero)) then
                     let gone = doomed at &&& centre
 
                     if not (Vector512.EqualsAll(gone, Vector512<uint64>.Zero)) then
-                        Vector512.StoreUnsafe(Vector512.Xor(centre, gone), &fresh[at])
-                        changed[found] <- chunk
+                        Vector512.StoreUnsafe(gone, &work.Gone[8 * found])
+                        work.Changed[found] <- tile
                         found <- found + 1
 
-        for index in 0 .. found - 1 do
-            let at = 8 * changed[index]
-            Vector512.StoreUnsafe(load fresh at, &words[at])
-
-            for chunk in (at - stride - 1) >>> 3 .. (at - stride + 8) >>> 3 do
-                active[chunk] <- pass
-
-            for chunk in (at - 1) >>> 3 .. (at + 8) >>> 3 do
-                active[chunk] <- pass
-
-            for chunk in (at + stride - 1) >>> 3 .. (at + stride + 8) >>> 3 do
-                active[chunk] <- pass
-
+        apply strip work pass found
         found
 
-    let private firstPass stride words fresh active changed pass last : int =
+    let private firstPass (strip: int) (work: Work) (pass: int) : int =
+        let words = work.Words
+
         sweep
             (fun at ->
                 first
-                    (fromWest words (at - stride))
-                    (load words (at - stride))
-                    (fromEast words (at - stride))
-                    (fromEast words at)
-                    (fromEast words (at + stride))
-                    (load words (at + stride))
-                    (fromWest words (at + stride))
-                    (fromWest words at))
-            stride
-            words
-            fresh
-            active
-            changed
+                    (fromWest strip words (at - 1))
+                    (load words (at - 1))
+                    (fromEast strip words (at - 1))
+                    (fromEast strip words at)
+                    (fromEast strip words (at + 1))
+                    (load words (at + 1))
+                    (fromWest strip words (at + 1))
+                    (fromWest strip words at))
+            strip
+            work
             pass
-            last
 
-    let private secondPass stride words fresh active changed pass last : int =
+    let private secondPass (strip: int) (work: Work) (pass: int) : int =
+        let words = work.Words
+
         sweep
             (fun at ->
                 second
-                    (fromWest words (at - stride))
-                    (load words (at - stride))
-                    (fromEast words (at - stride))
-                    (fromEast words at)
-                    (fromEast words (at + stride))
-                    (load words (at + stride))
-                    (fromWest words (at + stride))
-                    (fromWest words at))
-            stride
-            words
-            fresh
-            active
-            changed
+                    (fromWest strip words (at - 1))
+                    (load words (at - 1))
+                    (fromEast strip words (at - 1))
+                    (fromEast strip words at)
+                    (fromEast strip words (at + 1))
+                    (load words (at + 1))
+                    (fromWest strip words (at + 1))
+                    (fromWest strip words at))
+            strip
+            work
             pass
-            last
 
-    /// Thins the words of a plane, with a second array of at least as many. Each pass decides on what the one before
-    /// left and removes all its pixels at once; the two passes alternate until neither removes any. Guards of the
-    /// second array are zero afterwards.
-    let thinInPlace (extent: Extent) (words: uint64[]) (fresh: uint64[]) : unit =
-        let stride = Layout.stride extent
-        let length = Layout.length extent
-        Array.Clear(fresh, 0, length)
-        let last = (Layout.row extent 0 (extent.Height - 1) + stride - 1) >>> 3
-        let active = Array.zeroCreate<int>((length >>> 3) + 2)
-        let changed = Array.zeroCreate<int>(last + 1)
+    // Each pass decides on what the one before left and removes all its pixels at once; the two passes alternate until
+    // neither removes any.
+    let private thinTiles (tiles: Tiles) (work: Work) : unit =
         let mutable pass = 1
         let mutable changing = true
 
         while changing do
-            let first = firstPass stride words fresh active changed pass last
-            let second = secondPass stride words fresh active changed (pass + 1) last
+            let first = firstPass tiles.Strip work pass
+            let second = secondPass tiles.Strip work (pass + 1)
             pass <- pass + 2
             changing <- first + second > 0
+
+    // Tiles with pixels are looked at by the first two passes; the others never have any.
+    let private fill (extent: Extent) (tiles: Tiles) (words: uint64[]) (work: Work) : unit =
+        Array.Clear(work.Words, 0, tiles.Length)
+        Array.Fill(work.Active, Int32.MinValue)
+
+        for row in 0 .. extent.Height - 1 do
+            let start = Layout.row extent 0 row
+
+            for column in 0 .. tiles.Columns - 1 do
+                let bits = words[start + column]
+
+                if bits <> 0UL then
+                    let at = tiles.Column column + row
+                    work.Words[at] <- bits
+                    work.Active[at >>> 3] <- 0
+
+    /// Thins the words of a plane.
+    let thinInPlace (extent: Extent) (words: uint64[]) : unit =
+        let tiles = tilesOf extent
+        let vectors = tiles.Length / 8
+
+        let work =
+            {
+                Words = ArrayPool<uint64>.Shared.Rent tiles.Length
+                Active = Array.zeroCreate<int>((vectors + 15) / 16 * 16)
+                Changed = ArrayPool<int>.Shared.Rent vectors
+                Gone = ArrayPool<uint64>.Shared.Rent tiles.Length
+            }
+
+        try
+            fill extent tiles words work
+            thinTiles tiles work
+
+            for row in 0 .. extent.Height - 1 do
+                let start = Layout.row extent 0 row
+
+                for column in 0 .. tiles.Columns - 1 do
+                    words[start + column] <- work.Words[tiles.Column column + row]
+        finally
+            ArrayPool<uint64>.Shared.Return work.Words
+            ArrayPool<int>.Shared.Return work.Changed
+            ArrayPool<uint64>.Shared.Return work.Gone
 
     /// The skeleton of a plane.
     let thin (mask: Mask) : Mask =
         let words = Array.copy mask.Words
-        let fresh = ArrayPool<uint64>.Shared.Rent words.Length
-        thinInPlace mask.Extent words fresh
-        ArrayPool<uint64>.Shared.Return fresh
+        thinInPlace mask.Extent words
         Mask(mask.Extent, mask.Spacing, words)

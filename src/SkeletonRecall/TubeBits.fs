@@ -61,14 +61,82 @@ module internal TubeBits =
     let private places: Vector256<int16> =
         Vector256.Create<int16>(Array.init 16 (fun place -> int16 (1 <<< place)))
 
-    /// Writes the labels of the voxels that are in the words and 0 for the others, which need no writing where the
-    /// target is known to be zero. The target may be the labels themselves.
-    let paintInto
+    // Blocks of 16 labels that are painted together: where each begins, and which of its labels.
+    [<Literal>]
+    let private Blocks = 2048
+
+    // Paints listed blocks. The list is made first since the labels and the target are mostly far away in memory: without
+    // branches in between many are fetched at once.
+    let private paintBlocks
+        (count: int)
+        (at: int[])
+        (bits: int16[])
+        (labels: ReadOnlySpan<int16>)
+        (target: Span<int16>)
+        : unit =
+        let places = places
+
+        for block in 0 .. count - 1 do
+            let inside = Vector256.Equals(Vector256.Create bits[block] &&& places, places)
+            let place = unativeint at[block]
+            let from = Vector256.LoadUnsafe(&MemoryMarshal.GetReference labels, place)
+            Vector256.StoreUnsafe(inside &&& from, &MemoryMarshal.GetReference target, place)
+
+    // Writes the labels of the voxels that are in the words into a target of zeros.
+    let private paintOnZeros
         (extent: Extent)
         (words: uint64[])
         (labels: ReadOnlySpan<int16>)
         (target: Span<int16>)
-        (isZero: bool)
+        : unit =
+        let width = extent.Width
+        let stride = Layout.stride extent
+        let wholes = width / 64
+        let at = ArrayPool<int>.Shared.Rent(Blocks + 4)
+        let bits = ArrayPool<int16>.Shared.Rent(Blocks + 4)
+        let mutable count = 0
+
+        for slice in 0 .. extent.Depth - 1 do
+            let mutable first = Layout.row extent slice 0
+            let mutable start = Extent.index extent slice 0 0
+
+            for _ in 1 .. extent.Height do
+                // Columns 64 * word to 64 * word + 63 are bits 1 to 63 and the first of the next word.
+                for word in 0 .. wholes - 1 do
+                    let here = (words[first + word] >>> 1) ||| (words[first + word + 1] <<< 63)
+
+                    if here <> 0UL then
+                        for block in 0..3 do
+                            let some = int16 (here >>> (16 * block))
+                            at[count] <- start + 64 * word + 16 * block
+                            bits[count] <- some
+                            count <- count + (if some <> 0s then 1 else 0)
+
+                        if count >= Blocks then
+                            paintBlocks count at bits labels target
+                            count <- 0
+
+                if wholes < stride then
+                    let mutable rest = words[first + wholes] >>> 1
+
+                    while rest <> 0UL do
+                        let place = start + 64 * wholes + BitOperations.TrailingZeroCount rest
+                        target[place] <- labels[place]
+                        rest <- rest &&& (rest - 1UL)
+
+                first <- first + stride
+                start <- start + width
+
+        paintBlocks count at bits labels target
+        ArrayPool<int>.Shared.Return at
+        ArrayPool<int16>.Shared.Return bits
+
+    // The same over anything, which may be the labels themselves.
+    let private paintOver
+        (extent: Extent)
+        (words: uint64[])
+        (labels: ReadOnlySpan<int16>)
+        (target: Span<int16>)
         : unit =
         let places = places
         let width = extent.Width
@@ -79,38 +147,40 @@ module internal TubeBits =
                 let first = Layout.row extent slice row
 
                 for word in 0 .. Layout.stride extent - 1 do
-                    // Columns 64 * word to 64 * word + 63 are bits 1 to 63 and the first of the next word.
                     let at = start + 64 * word
 
                     if 64 * word + 64 <= width then
                         let bits = (words[first + word] >>> 1) ||| (words[first + word + 1] <<< 63)
 
-                        if bits <> 0UL then
+                        if bits = 0UL then
+                            target.Slice(at, 64).Clear()
+                        else
                             for block in 0..3 do
                                 let here = int16 (bits >>> (16 * block))
-
-                                // Most blocks are empty; what is not touched is not fetched from memory.
-                                if here <> 0s || not isZero then
-                                    let inside = Vector256.Equals(Vector256.Create here &&& places, places)
-                                    let place = unativeint (at + 16 * block)
-
-                                    let from = Vector256.LoadUnsafe(&MemoryMarshal.GetReference labels, place)
-
-                                    Vector256.StoreUnsafe(inside &&& from, &MemoryMarshal.GetReference target, place)
-                        elif not isZero then
-                            target.Slice(at, 64).Clear()
+                                let inside = Vector256.Equals(Vector256.Create here &&& places, places)
+                                let place = unativeint (at + 16 * block)
+                                let from = Vector256.LoadUnsafe(&MemoryMarshal.GetReference labels, place)
+                                Vector256.StoreUnsafe(inside &&& from, &MemoryMarshal.GetReference target, place)
                     else
                         let mutable bits = words[first + word] >>> 1
 
-                        if isZero then
-                            while bits <> 0UL do
-                                let place = at + BitOperations.TrailingZeroCount bits
-                                target[place] <- labels[place]
-                                bits <- bits &&& (bits - 1UL)
-                        else
-                            for place in at .. start + width - 1 do
-                                target[place] <- labels[place] * int16 (bits &&& 1UL)
-                                bits <- bits >>> 1
+                        for place in at .. start + width - 1 do
+                            target[place] <- labels[place] * int16 (bits &&& 1UL)
+                            bits <- bits >>> 1
+
+    /// Writes the labels of the voxels that are in the words and 0 for the others, which need no writing where the
+    /// target is known to be zero. The target may be the labels themselves.
+    let paintInto
+        (extent: Extent)
+        (words: uint64[])
+        (labels: ReadOnlySpan<int16>)
+        (target: Span<int16>)
+        (isZero: bool)
+        : unit =
+        if isZero then
+            paintOnZeros extent words labels target
+        else
+            paintOver extent words labels target
 
     /// Upstream's tubed skeleton: binarized, thinned by the method, grown by steps of the cross, painted. Everything
     /// in between are two arrays of bits, which are borrowed.
@@ -131,7 +201,9 @@ module internal TubeBits =
             binarizeInto extent labels words
 
             match thinning with
-            | Thinning.Zhang -> ThinPlane.thinInPlace extent words other
+            | Thinning.Zhang ->
+                ThinPlane.thinInPlace extent words
+                Array.Clear(other, 0, length)
             | Thinning.Lee -> ThinVolume.thinInPlace false extent words other
 
             let grown = Morphology.crossInPlace extent steps words other
