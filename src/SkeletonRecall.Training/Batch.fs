@@ -198,21 +198,28 @@ module Batch =
 
     // The tube of one patch: ids, or a channel of 0 and 1 per region. Tubes from the skeleton of the case are of the merged
     // foreground there.
-    let private tubeOf (options: TubeOptions) (regions: int16 list list) (patch: Patch) (labels: LabelMap) : int16[] =
-        let ids () : int16[] =
-            match patch.Skeleton with
-            | None -> (Tube.ofLabels options labels).Data
-            | Some skeleton -> (PatchSkeleton.tube options labels skeleton).Data
-
+    let private tubeInto
+        (options: TubeOptions)
+        (regions: int16 list list)
+        (patch: Patch)
+        (labels: LabelMap)
+        (target: Span<int16>)
+        : unit =
         match regions, patch.Skeleton with
-        | [], _ -> ids ()
-        | _, None -> regionTubes options regions labels |> Array.map int16
-        | _, Some _ ->
-            let ids = ids ()
+        | [], None -> Tube.ofLabelsInto options labels.Extent labels.Spacing (ReadOnlySpan labels.Data) target
+        | [], Some skeleton -> (PatchSkeleton.tube options labels skeleton).Data.CopyTo target
+        | _, None ->
+            let tubes = regionTubes options regions labels
+
+            for at in 0 .. tubes.Length - 1 do
+                target[at] <- int16 tubes[at]
+        | _, Some skeleton ->
+            let ids = (PatchSkeleton.tube options labels skeleton).Data
 
             regions
             |> List.map (fun members -> ids |> Array.map (fun id -> if List.contains id members then 1s else 0s))
             |> concat
+            |> fun tubes -> tubes.CopyTo target
 
     /// Puts augmented patches together and makes their targets. Tubes are made here, at full resolution, from the labels of
     /// each augmented patch or, where the patch has it, from the skeleton of its case; coarser heads take labels and
@@ -246,7 +253,15 @@ module Batch =
 
         let skeleton =
             options.Tube
-            |> Option.map (fun tube -> List.map2 (tubeOf tube options.Regions) patches labels |> concat)
+            |> Option.map (fun tube ->
+                let count = first.Extent.Count * max 1 options.Regions.Length
+                let tubes = Array.zeroCreate<int16>(count * patches.Length)
+
+                List.zip patches labels
+                |> List.iteri (fun number (patch, map) ->
+                    tubeInto tube options.Regions patch map (Span(tubes, number * count, count)))
+
+                tubes)
 
         let valid =
             options.Ignore

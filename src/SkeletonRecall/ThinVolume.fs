@@ -10,165 +10,73 @@ open System.Runtime.Intrinsics
 [<RequireQualifiedAccess>]
 module internal ThinVolume =
 
-    // Three columns around a place of a row, the place not being at an end of its word.
-    let inline private three (word: uint64) (place: int) : uint = uint (word >>> (place - 1)) &&& 7u
-
-    let private threeAt (words: uint64[]) (at: int) (place: int) : uint =
-        if place = 0 then
-            uint ((words[at] <<< 1) ||| (words[at - 1] >>> 63)) &&& 7u
-        elif place = 63 then
-            uint ((words[at] >>> 62) ||| (words[at + 1] <<< 2)) &&& 7u
-        else
-            three words[at] place
-
-    // The neighbours of a voxel at either end of its word.
-    let private gatherAt (words: uint64[]) (stride: int) (slab: int) (at: int) (place: int) : uint =
-        let slice (at: int) =
-            threeAt words (at - stride) place
-            ||| (threeAt words at place <<< 3)
-            ||| (threeAt words (at + stride) place <<< 6)
-
-        (slice (at - slab) ||| (slice at <<< 9) ||| (slice (at + slab) <<< 18))
-        &&& ~~~(1u <<< 13)
-
-    [<Literal>]
-    let private Ends = 0x8000000000000001UL
-
-    // Of the candidates of one word, those that may go.
-    let private test (words: uint64[]) (stride: int) (slab: int) (at: int) (candidates: uint64) : uint64 =
-        let upper0 = words[at - slab - stride]
-        let upper1 = words[at - slab]
-        let upper2 = words[at - slab + stride]
-        let middle0 = words[at - stride]
-        let middle1 = words[at]
-        let middle2 = words[at + stride]
-        let lower0 = words[at + slab - stride]
-        let lower1 = words[at + slab]
-        let lower2 = words[at + slab + stride]
-        let slices = SimplePoint.slices
-        let mutable accepted = 0UL
-        let mutable rest = candidates
-
-        while rest <> 0UL do
-            let place = BitOperations.TrailingZeroCount rest
-            let bit = rest &&& (0UL - rest)
-            rest <- rest ^^^ bit
-
-            let neighbours =
-                if bit &&& Ends <> 0UL then
-                    gatherAt words stride slab at place
-                else
-                    three upper0 place
-                    ||| (three upper1 place <<< 3)
-                    ||| (three upper2 place <<< 6)
-                    ||| (three middle0 place <<< 9)
-                    ||| ((three middle1 place &&& 5u) <<< 12)
-                    ||| (three middle2 place <<< 15)
-                    ||| (three lower0 place <<< 18)
-                    ||| (three lower1 place <<< 21)
-                    ||| (three lower2 place <<< 24)
-
-            if SimplePoint.isRemovable slices neighbours then
-                accepted <- accepted ||| bit
-
-        accepted
-
-    // Removes, one after the other, those candidates of one word that are still simple, or, guarded, that pass the whole
-    // test once more.
-    let private remove
-        (guarded: bool)
-        (words: uint64[])
-        (stride: int)
-        (slab: int)
-        (at: int)
-        (candidates: uint64)
-        : uint64 =
-        let upper0 = words[at - slab - stride]
-        let upper1 = words[at - slab]
-        let upper2 = words[at - slab + stride]
-        let middle0 = words[at - stride]
-        let mutable middle1 = words[at]
-        let middle2 = words[at + stride]
-        let lower0 = words[at + slab - stride]
-        let lower1 = words[at + slab]
-        let lower2 = words[at + slab + stride]
-        let slices = SimplePoint.slices
-        let before = middle1
-        let mutable rest = candidates
-
-        while rest <> 0UL do
-            let place = BitOperations.TrailingZeroCount rest
-            let bit = rest &&& (0UL - rest)
-            rest <- rest ^^^ bit
-
-            let neighbours =
-                if bit &&& Ends <> 0UL then
-                    words[at] <- middle1
-                    gatherAt words stride slab at place
-                else
-                    three upper0 place
-                    ||| (three upper1 place <<< 3)
-                    ||| (three upper2 place <<< 6)
-                    ||| (three middle0 place <<< 9)
-                    ||| ((three middle1 place &&& 5u) <<< 12)
-                    ||| (three middle2 place <<< 15)
-                    ||| (three lower0 place <<< 18)
-                    ||| (three lower1 place <<< 21)
-                    ||| (three lower2 place <<< 24)
-
-            if
-                SimplePoint.isSimple slices neighbours
-                && (not guarded || SimplePoint.isRemovable slices neighbours)
-            then
-                middle1 <- middle1 ^^^ bit
-
-        words[at] <- middle1
-        before ^^^ middle1
-
     let inline private load (words: uint64[]) (at: int) : Vector512<uint64> = Vector512.LoadUnsafe &words[at]
 
     // What the passes share. `Settled` marks voxels that were tested and whose neighbours have not changed since; the
     // test does not depend on the direction, so that they need no second one. `Active` marks chunks of 8 words that may
-    // hold a voxel in need of one. `Places` and `Accepted` list the candidates of a pass, a word each, in raster order.
+    // hold a voxel in need of one. `Places` and `Accepted` list the candidates of each side, a word each, in raster order;
+    // there are `Found` of them, of which `Earlier` are of the block before.
+    // A block is so many groups of 8 chunks that the neighbours of its words lie in it or in the ones beside it.
     [<Sealed>]
-    type private Work(extent: Extent, words: uint64[], settled: uint64[]) =
+    type private Work(least: int, sides: int, extent: Extent, words: uint64[], settled: uint64[]) =
         let length = Layout.length extent
         let stride = Layout.stride extent
-
         let end' = Layout.row extent (extent.Depth - 1) (extent.Height - 1) + stride
+        let first = Layout.row extent 0 0 >>> 6
+        let groups = ((end' - 1) >>> 6) - first + 1
+        let reach = Layout.slab extent + stride + 1
 
-        let capacity = length - MemoryExtensions.Count(ReadOnlySpan(words, 0, length), 0UL)
+        let blockGroups = min groups (max least ((reach + 63) >>> 6))
+
+        let capacity =
+            min (128 * blockGroups) (length - MemoryExtensions.Count(ReadOnlySpan(words, 0, length), 0UL))
+
+        // One list serves all sides where each pass ends before the next begins.
+        let lists = if blockGroups = groups then 1 else sides
+        let places = Array.init lists (fun _ -> ArrayPool<int>.Shared.Rent capacity)
+        let accepted = Array.init lists (fun _ -> ArrayPool<uint64>.Shared.Rent capacity)
         member _.Words: uint64[] = words
         member _.Stride: int = stride
         member _.Slab: int = Layout.slab extent
-        member _.First: int = Layout.row extent 0 0 >>> 3
-        member _.Last: int = (end' - 1) >>> 3
+        member _.FirstGroup: int = first
+        member _.Groups: int = groups
+        member _.BlockGroups: int = blockGroups
         member _.Settled: uint64[] = settled
 
         member val Active: byte[] =
             let active = Array.zeroCreate<byte>((length >>> 3) + 16)
-            let first = Layout.row extent 0 0 >>> 3
-            Array.Fill(active, 1uy, first, ((end' - 1) >>> 3) - first + 1)
+            Array.Fill(active, 1uy, 8 * first, ((end' - 1) >>> 3) - 8 * first + 1)
             active
 
-        member val Places: int[] = ArrayPool<int>.Shared.Rent capacity
-        member val Accepted: uint64[] = ArrayPool<uint64>.Shared.Rent capacity
+        member _.Places: int[][] = places
+        member _.Accepted: uint64[][] = accepted
+        member val Found: int[] = Array.zeroCreate sides
+        member val Earlier: int[] = Array.zeroCreate sides
         member val Border: uint64[] = Array.zeroCreate 8
 
         interface IDisposable with
             member this.Dispose() : unit =
-                ArrayPool<int>.Shared.Return this.Places
-                ArrayPool<uint64>.Shared.Return this.Accepted
+                places |> Array.iter ArrayPool<int>.Shared.Return
+                accepted |> Array.iter ArrayPool<uint64>.Shared.Return
 
-    // Lists the words with voxels that have no neighbour on one side and may go; the number of words.
-    let inline private collect ([<InlineIfLambda>] neighbour: int -> Vector512<uint64>) (work: Work) : int =
+    // Lists the words of one block with voxels that have no neighbour on one side and may go.
+    let inline private collectBy
+        ([<InlineIfLambda>] neighbour: int -> Vector512<uint64>)
+        (work: Work)
+        (side: int)
+        (block: int)
+        : unit =
         let words = work.Words
         let settled = work.Settled
         let active = work.Active
         let border = work.Border
-        let mutable found = 0
+        let places = work.Places[side % work.Places.Length]
+        let taken = work.Accepted[side % work.Accepted.Length]
+        let mutable found = work.Found[side]
+        let start = block * work.BlockGroups
+        let stop = min work.Groups (start + work.BlockGroups)
 
-        for group in work.First >>> 3 .. work.Last >>> 3 do
+        for group in work.FirstGroup + start .. work.FirstGroup + stop - 1 do
             // Eight chunks at a time: most are quiet.
             let mutable flags = BitConverter.ToUInt64(active, 8 * group)
 
@@ -196,14 +104,14 @@ module internal ThinVolume =
                             rest <- rest &&& (rest - 1UL)
                             let at = at + word
                             settled[at] <- settled[at] ||| border[word]
-                            let accepted = test words work.Stride work.Slab at border[word]
+                            let accepted = Removal.test words work.Stride work.Slab at border[word]
 
                             if accepted <> 0UL then
-                                work.Places[found] <- at
-                                work.Accepted[found] <- accepted
+                                places[found] <- at
+                                taken[found] <- accepted
                                 found <- found + 1
 
-        found
+        work.Found[side] <- found
 
     // Unsettles the voxels around those that were removed.
     let private unsettle (work: Work) (at: int) (removed: uint64) : unit =
@@ -218,7 +126,7 @@ module internal ThinVolume =
         let inline row (at: int) =
             touch at around
 
-            if removed &&& Ends <> 0UL then
+            if removed &&& Removal.Ends <> 0UL then
                 if removed &&& 1UL <> 0UL then
                     touch (at - 1) (UInt64.MaxValue >>> 1)
 
@@ -234,37 +142,46 @@ module internal ThinVolume =
         slice at
         slice (at + work.Slab)
 
-    // One pass over one side of the structure: 0 to 3 along rows and columns, 4 and 5 along slices.
-    let private pass (guarded: bool) (work: Work) (side: int) : bool =
+    // The candidates of one block for one side of the structure: 0 to 3 along rows and columns, 4 and 5 along slices.
+    let private collect (work: Work) (side: int) (block: int) : unit =
         let words = work.Words
 
         let inline offset (by: int) =
-            collect (fun at -> load words (at + by)) work
+            collectBy (fun at -> load words (at + by)) work side block
 
-        let found =
-            match side with
-            | 0 -> offset -work.Stride
-            | 1 -> offset work.Stride
-            | 2 ->
-                collect
-                    (fun at ->
-                        Vector512.ShiftRightLogical(load words at, 1)
-                        ||| Vector512.ShiftLeft(load words (at + 1), 63))
-                    work
-            | 3 ->
-                collect
-                    (fun at ->
-                        Vector512.ShiftLeft(load words at, 1)
-                        ||| Vector512.ShiftRightLogical(load words (at - 1), 63))
-                    work
-            | 4 -> offset work.Slab
-            | _ -> offset -work.Slab
+        match side with
+        | 0 -> offset -work.Stride
+        | 1 -> offset work.Stride
+        | 2 ->
+            collectBy
+                (fun at ->
+                    Vector512.ShiftRightLogical(load words at, 1)
+                    ||| Vector512.ShiftLeft(load words (at + 1), 63))
+                work
+                side
+                block
+        | 3 ->
+            collectBy
+                (fun at ->
+                    Vector512.ShiftLeft(load words at, 1)
+                    ||| Vector512.ShiftRightLogical(load words (at - 1), 63))
+                work
+                side
+                block
+        | 4 -> offset work.Slab
+        | _ -> offset -work.Slab
 
+    // Removes the candidates of the block before, and keeps the list of those that follow; whether any went.
+    let private removeEarlier (guarded: bool) (work: Work) (side: int) : bool =
+        let words = work.Words
+        let places = work.Places[side % work.Places.Length]
+        let accepted = work.Accepted[side % work.Accepted.Length]
+        let earlier = work.Earlier[side]
         let mutable changed = false
 
         let inline take (index: int) (candidates: uint64) =
-            let at = work.Places[index]
-            let removed = remove guarded words work.Stride work.Slab at candidates
+            let at = places[index]
+            let removed = Removal.remove guarded words work.Stride work.Slab at candidates
 
             if removed <> 0UL then
                 unsettle work at removed
@@ -277,36 +194,60 @@ module internal ThinVolume =
             for field in 0..7 do
                 let columns = 0x5555555555555555UL <<< (field &&& 1)
 
-                for index in 0 .. found - 1 do
-                    let candidates = work.Accepted[index] &&& columns
+                for index in 0 .. earlier - 1 do
+                    let candidates = accepted[index] &&& columns
 
                     if candidates <> 0UL then
-                        let row = (work.Places[index] - Layout.Lead) / work.Stride
+                        let row = (places[index] - Layout.Lead) / work.Stride
                         let parities = 4 * (row / rows &&& 1) + 2 * (row % rows &&& 1)
 
                         if parities = (field &&& 6) then
                             take index candidates
         else
-            for index in 0 .. found - 1 do
-                take index work.Accepted[index]
+            for index in 0 .. earlier - 1 do
+                take index accepted[index]
+
+        let later = work.Found[side] - earlier
+        Array.Copy(places, earlier, places, 0, later)
+        Array.Copy(accepted, earlier, accepted, 0, later)
+        work.Found[side] <- later
+        work.Earlier[side] <- later
+        changed
+
+    // Passes over all sides, one after the other as far as anyone can tell. A pass may take its candidates of a block as soon
+    // as the pass before has done with the block after it, and remove them when it has taken those of the next: so all
+    // passes go through the volume together, each two blocks behind the one before, while the words between them are
+    // near at hand.
+    let private round (guarded: bool) (work: Work) (sides: int) : bool =
+        let blocks = (work.Groups + work.BlockGroups - 1) / work.BlockGroups
+        let mutable changed = false
+
+        for step in 0 .. blocks + 2 * (sides - 1) do
+            for side in 0 .. sides - 1 do
+                let block = step - 2 * side
+
+                if block >= 0 && block < blocks then
+                    collect work side block
+
+                if block = 0 then
+                    work.Earlier[side] <- work.Found[side]
+                elif block > 0 && block <= blocks then
+                    if removeEarlier guarded work side then
+                        changed <- true
 
         changed
 
     // Thins the words of a volume, with a second array of at least as many. Passes over the sides alternate until none
     // removes a voxel; within a pass candidates are chosen on what the pass before left, and removed one by one in
-    // raster order as long as they are still simple. Guards of the second array are zero afterwards.
-    let private thinSpace (guarded: bool) (extent: Extent) (words: uint64[]) (settled: uint64[]) : unit =
+    // raster order as long as they are still simple. Blocks are `least` groups or more; guarded, all is one. Guards of the
+    // second array are zero afterwards.
+    let private thinSpace (guarded: bool) (least: int) (extent: Extent) (words: uint64[]) (settled: uint64[]) : unit =
         Array.Clear(settled, 0, Layout.length extent)
-        use work = new Work(extent, words, settled)
         let sides = if extent.Depth = 1 then 4 else 6
-        let mutable changing = true
+        use work = new Work(least, sides, extent, words, settled)
 
-        while changing do
-            changing <- false
-
-            for side in 0 .. sides - 1 do
-                if pass guarded work side then
-                    changing <- true
+        while round guarded work sides do
+            ()
 
     // A plane lies as a slice of a volume: with guard slices.
     let private thinAsSlice (guarded: bool) (extent: Extent) (words: uint64[]) : unit =
@@ -314,17 +255,25 @@ module internal ThinVolume =
         let inside = Array.zeroCreate<uint64>(Layout.length space)
         let length = Layout.length extent
         Array.Copy(words, 0, inside, Layout.slab space, length)
-        thinSpace guarded space inside (Array.zeroCreate<uint64> inside.Length)
+        thinSpace guarded Int32.MaxValue space inside (Array.zeroCreate<uint64> inside.Length)
         Array.Copy(inside, Layout.slab space, words, 0, length)
 
     /// Thins the words of a volume, or of a plane taken as a volume of one slice, with a second array of at least as many,
     /// whose guards are zero afterwards.
     let thinInPlace (guarded: bool) (extent: Extent) (words: uint64[]) (other: uint64[]) : unit =
         if extent.Rank = 3 then
-            thinSpace guarded extent words other
+            // What the cache nearest to one core holds needs no blocks.
+            let isNear = Layout.length extent <= 65536
+            thinSpace guarded (if guarded || isNear then Int32.MaxValue else 32) extent words other
         else
             Array.Clear(other, 0, Layout.length extent)
             thinAsSlice guarded extent words
+
+    /// The unguarded skeleton of a volume through the smallest blocks that there can be; `thin` gives the same.
+    let thinInBlocks (mask: Mask) : Mask =
+        let words = Array.copy mask.Words
+        thinSpace false 1 mask.Extent words (Array.zeroCreate<uint64> words.Length)
+        Mask(mask.Extent, mask.Spacing, words)
 
     /// The skeleton of a volume, or of a plane taken as a volume of one slice.
     /// It may erase whole components, as scikit-image's does (its issue 3757), unless it is guarded: then a voxel only goes

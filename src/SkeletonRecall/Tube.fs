@@ -21,11 +21,22 @@ module Tube =
     let assignClasses (labels: LabelMap) (mask: Mask) : LabelMap =
         Extent.requireEqual (nameof mask) labels.Extent mask.Extent
         let data = Array.zeroCreate<int16> labels.Extent.Count
-        TubeBits.paintInto labels.Extent mask.Words (ReadOnlySpan labels.Data) (Span data) true
+        TubeBits.paintInto labels.Extent mask.Words (ReadOnlySpan labels.Data) (Span data) TubeBits.Ground.Zero
         Volume<int16>(labels.Extent, labels.Spacing, data)
 
     let private hasLabel (label: int16) (labels: LabelMap) : Mask =
-        Mask.ofVolume (fun value -> value = label) labels
+        let words = Array.zeroCreate<uint64>(Layout.length labels.Extent)
+        TubeBits.equalInto labels.Extent label (ReadOnlySpan labels.Data) words
+        Mask(labels.Extent, labels.Spacing, words)
+
+    // The labels above 0, in order.
+    let private classesOf (labels: LabelMap) : int16[] =
+        let seen = Array.zeroCreate<bool>(int Int16.MaxValue + 1)
+
+        for label in labels.Data do
+            seen[int (max 0s label)] <- true
+
+        [| 1s .. Int16.MaxValue |] |> Array.filter (fun label -> seen[int label])
 
     // What is neither skeletonized nor painted.
     let private without (ignored: Mask option) (mask: Mask) : Mask =
@@ -66,10 +77,7 @@ module Tube =
     let private ofClasses (options: TubeOptions) (ignored: Mask option) (labels: LabelMap) : Mask =
         let foreground = binarize labels |> without ignored
 
-        let classes =
-            labels.Data |> Array.distinct |> Array.filter (fun label -> label > 0s)
-
-        (Mask.empty labels.Extent |> Mask.withSpacing labels.Spacing, classes)
+        (Mask.empty labels.Extent |> Mask.withSpacing labels.Spacing, classesOf labels)
         ||> Array.fold (fun tubes label ->
             let structure = Mask.intersect foreground (hasLabel label labels)
 
@@ -121,7 +129,7 @@ module Tube =
         match fast options extent with
         | struct (thinning, steps) when steps >= 0 ->
             let data = Array.zeroCreate<int16> extent.Count
-            TubeBits.tubeInto extent thinning steps (ReadOnlySpan labels.Data) (Span data) true
+            TubeBits.tubeInto extent thinning steps (ReadOnlySpan labels.Data) (Span data) TubeBits.Ground.Zero
             Volume<int16>(extent, labels.Spacing, data)
         | _ -> compose options labels
 
@@ -157,10 +165,13 @@ module Tube =
 
         match fast options extent with
         | struct (thinning, steps) when steps >= 0 ->
-            if not isShared then
-                target.Clear()
+            let ground =
+                if isShared then
+                    TubeBits.Ground.Labels
+                else
+                    TubeBits.Ground.Apart
 
-            TubeBits.tubeInto extent thinning steps labels target (not isShared)
+            TubeBits.tubeInto extent thinning steps labels target ground
         | _ ->
             let tube = compose options (Volume<int16>(extent, spacing, labels.ToArray()))
             tube.Data.CopyTo target
@@ -183,8 +194,10 @@ module Tube =
             invalidArg (nameof regions) "A region has at least one label; one of these has none."
 
         let region (members: int16 list) : Mask =
-            let members = Set.ofList members
-            labels |> Mask.ofVolume members.Contains |> without ignored
+            members
+            |> List.map (fun label -> hasLabel label labels)
+            |> List.reduce Mask.union
+            |> without ignored
 
         match options.SkeletonOf with
         | SkeletonOf.MergedForeground ->

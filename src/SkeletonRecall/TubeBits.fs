@@ -10,32 +10,28 @@ open System.Runtime.Intrinsics
 [<RequireQualifiedAccess>]
 module internal TubeBits =
 
-    // Which of 64 labels are above 0, the first in bit 0.
-    let inline private positive (labels: ReadOnlySpan<int16>) (at: int) : uint64 =
+    // Which of 64 labels pass a test, the first in bit 0.
+    let inline private sixtyFour
+        ([<InlineIfLambda>] test: Vector512<int16> -> Vector512<int16>)
+        (labels: ReadOnlySpan<int16>)
+        (at: int)
+        : uint64 =
         let low = Vector512.LoadUnsafe(&MemoryMarshal.GetReference labels, unativeint at)
 
         let high =
             Vector512.LoadUnsafe(&MemoryMarshal.GetReference labels, unativeint (at + 32))
 
-        Vector512.ExtractMostSignificantBits(Vector512.GreaterThan(low, Vector512<int16>.Zero))
-        ||| (Vector512.ExtractMostSignificantBits(Vector512.GreaterThan(high, Vector512<int16>.Zero))
-             <<< 32)
+        Vector512.ExtractMostSignificantBits(test low)
+        ||| (Vector512.ExtractMostSignificantBits(test high) <<< 32)
 
-    // Of the `count` labels before `stop`, of which there are less than 64.
-    let private tail (labels: ReadOnlySpan<int16>) (stop: int) (count: int) : uint64 =
-        if stop >= 64 then
-            positive labels (stop - 64) >>> (64 - count)
-        else
-            let mutable bits = 0UL
-
-            for place in 0 .. count - 1 do
-                if labels[stop - count + place] > 0s then
-                    bits <- bits ||| (1UL <<< place)
-
-            bits
-
-    /// Sets the bits of all labels above 0. All words of the rows are written; guard rows and slices must be zero.
-    let binarizeInto (extent: Extent) (labels: ReadOnlySpan<int16>) (words: uint64[]) : unit =
+    // Sets the bits of all labels that pass a test. All words of the rows are written.
+    let inline private bitsOf
+        ([<InlineIfLambda>] test: Vector512<int16> -> Vector512<int16>)
+        ([<InlineIfLambda>] testOne: int16 -> bool)
+        (extent: Extent)
+        (labels: ReadOnlySpan<int16>)
+        (words: uint64[])
+        : unit =
         let width = extent.Width
 
         for slice in 0 .. extent.Depth - 1 do
@@ -46,16 +42,46 @@ module internal TubeBits =
                 let mutable carry = 0UL
 
                 while column + 64 <= width do
-                    let bits = positive labels (start + column)
+                    let bits = sixtyFour test labels (start + column)
                     words[target] <- (bits <<< 1) ||| carry
                     carry <- bits >>> 63
                     target <- target + 1
                     column <- column + 64
 
                 if column < width then
-                    carry <- carry ||| (tail labels (start + width) (width - column) <<< 1)
+                    // Of the last labels of the row, less than 64.
+                    let stop = start + width
+                    let count = width - column
+
+                    let tail =
+                        if stop >= 64 then
+                            sixtyFour test labels (stop - 64) >>> (64 - count)
+                        else
+                            let mutable bits = 0UL
+
+                            for place in 0 .. count - 1 do
+                                if testOne labels[stop - count + place] then
+                                    bits <- bits ||| (1UL <<< place)
+
+                            bits
+
+                    carry <- carry ||| (tail <<< 1)
 
                 words[target] <- carry
+
+    /// Sets the bits of all labels above 0. All words of the rows are written; guard rows and slices must be zero.
+    let binarizeInto (extent: Extent) (labels: ReadOnlySpan<int16>) (words: uint64[]) : unit =
+        bitsOf
+            (fun labels -> Vector512.GreaterThan(labels, Vector512<int16>.Zero))
+            (fun label -> label > 0s)
+            extent
+            labels
+            words
+
+    /// Sets the bits of all voxels of one label, as `binarizeInto` does.
+    let equalInto (extent: Extent) (label: int16) (labels: ReadOnlySpan<int16>) (words: uint64[]) : unit =
+        let all = Vector512.Create label
+        bitsOf (fun labels -> Vector512.Equals(labels, all)) (fun one -> one = label) extent labels words
 
     // Lane i of 16 has bit i alone.
     let private places: Vector256<int16> =
@@ -82,25 +108,38 @@ module internal TubeBits =
             let from = Vector256.LoadUnsafe(&MemoryMarshal.GetReference labels, place)
             Vector256.StoreUnsafe(inside &&& from, &MemoryMarshal.GetReference target, place)
 
-    // Writes the labels of the voxels that are in the words into a target of zeros.
+    // Rows that are cleared and painted together: as many as the cache nearest to one core holds well.
+    [<Literal>]
+    let private Together = 65536
+
+    // Writes the labels of the voxels that are in the words into a target of zeros, or one that is cleared on the way.
     let private paintOnZeros
         (extent: Extent)
         (words: uint64[])
         (labels: ReadOnlySpan<int16>)
         (target: Span<int16>)
+        (isZero: bool)
         : unit =
         let width = extent.Width
-        let stride = Layout.stride extent
+        let height = extent.Height
         let wholes = width / 64
         let at = ArrayPool<int>.Shared.Rent(Blocks + 4)
         let bits = ArrayPool<int16>.Shared.Rent(Blocks + 4)
+        let together = max 1 (Together / width)
+        let rows = extent.Depth * height
+        let mutable row = 0
         let mutable count = 0
 
-        for slice in 0 .. extent.Depth - 1 do
-            let mutable first = Layout.row extent slice 0
-            let mutable start = Extent.index extent slice 0 0
+        while row < rows do
+            let stop = min rows (row + together)
 
-            for _ in 1 .. extent.Height do
+            if not isZero then
+                target.Slice(row * width, (stop - row) * width).Clear()
+
+            while row < stop do
+                let first = Layout.row extent (row / height) (row % height)
+                let start = row * width
+
                 // Columns 64 * word to 64 * word + 63 are bits 1 to 63 and the first of the next word.
                 for word in 0 .. wholes - 1 do
                     let here = (words[first + word] >>> 1) ||| (words[first + word + 1] <<< 63)
@@ -116,22 +155,22 @@ module internal TubeBits =
                             paintBlocks count at bits labels target
                             count <- 0
 
-                if wholes < stride then
-                    let mutable rest = words[first + wholes] >>> 1
+                let mutable rest = words[first + wholes] >>> 1
 
-                    while rest <> 0UL do
-                        let place = start + 64 * wholes + BitOperations.TrailingZeroCount rest
-                        target[place] <- labels[place]
-                        rest <- rest &&& (rest - 1UL)
+                while rest <> 0UL do
+                    let place = start + 64 * wholes + BitOperations.TrailingZeroCount rest
+                    target[place] <- labels[place]
+                    rest <- rest &&& (rest - 1UL)
 
-                first <- first + stride
-                start <- start + width
+                row <- row + 1
 
-        paintBlocks count at bits labels target
+            paintBlocks count at bits labels target
+            count <- 0
+
         ArrayPool<int>.Shared.Return at
         ArrayPool<int16>.Shared.Return bits
 
-    // The same over anything, which may be the labels themselves.
+    // The same where the target is the labels themselves.
     let private paintOver
         (extent: Extent)
         (words: uint64[])
@@ -168,19 +207,28 @@ module internal TubeBits =
                             target[place] <- labels[place] * int16 (bits &&& 1UL)
                             bits <- bits >>> 1
 
-    /// Writes the labels of the voxels that are in the words and 0 for the others, which need no writing where the
-    /// target is known to be zero. The target may be the labels themselves.
+    /// What is known of the target of painting.
+    [<RequireQualifiedAccess>]
+    type Ground =
+        /// It is zero throughout.
+        | Zero
+        /// It holds anything, but not the labels.
+        | Apart
+        /// It is the labels themselves.
+        | Labels
+
+    /// Writes the labels of the voxels that are in the words and 0 for the others.
     let paintInto
         (extent: Extent)
         (words: uint64[])
         (labels: ReadOnlySpan<int16>)
         (target: Span<int16>)
-        (isZero: bool)
+        (ground: Ground)
         : unit =
-        if isZero then
-            paintOnZeros extent words labels target
-        else
-            paintOver extent words labels target
+        match ground with
+        | Ground.Zero -> paintOnZeros extent words labels target true
+        | Ground.Apart -> paintOnZeros extent words labels target false
+        | Ground.Labels -> paintOver extent words labels target
 
     /// Upstream's tubed skeleton: binarized, thinned by the method, grown by steps of the cross, painted. Everything
     /// in between are two arrays of bits, which are borrowed.
@@ -190,7 +238,7 @@ module internal TubeBits =
         (steps: int)
         (labels: ReadOnlySpan<int16>)
         (target: Span<int16>)
-        (isZero: bool)
+        (ground: Ground)
         : unit =
         let length = Layout.length extent
         let words = ArrayPool<uint64>.Shared.Rent length
@@ -207,7 +255,7 @@ module internal TubeBits =
             | Thinning.Lee -> ThinVolume.thinInPlace false extent words other
 
             let grown = Morphology.crossInPlace extent steps words other
-            paintInto extent grown labels target isZero
+            paintInto extent grown labels target ground
         finally
             ArrayPool<uint64>.Shared.Return words
             ArrayPool<uint64>.Shared.Return other

@@ -1,5 +1,6 @@
 namespace SkeletonRecall.Benchmarks
 
+open System
 open System.Threading.Tasks
 open SkeletonRecall
 open SkeletonRecall.Training
@@ -48,16 +49,13 @@ module Cases =
 
     let private cube (side: int) : Extent = Extent.space side side side
 
-    // From label map to label map.
-    let private tubed (name: string) (tubes: Tubes) (extent: Extent) : Comparison =
+    // From label map to label map: into memory that is kept, as theirs keeps its own, or into a new one each time.
+    let private tubedBy (work: LabelMap -> Work<NpyArray>) (name: string) (tubes: Tubes) (extent: Extent) : Case =
         let labels = Masks.labels tubes 1 extent
 
         {
             Name = name
-            Ours =
-                fun () ->
-                    let tube = Tube.ofLabels Tube.standard labels
-                    fun () -> ofLabels tube
+            Ours = work labels
             Rival =
                 Reference(
                     "tubed",
@@ -67,6 +65,24 @@ module Cases =
                         fun () -> ofLabels (Volume.create extent tube)
                 )
         }
+
+    let private tubed (name: string) (tubes: Tubes) (extent: Extent) : Case =
+        let kept = Volume.create extent (Array.zeroCreate<int16> extent.Count)
+
+        let work (labels: LabelMap) : Work<NpyArray> =
+            fun () ->
+                Tube.ofLabelsInto Tube.standard extent labels.Spacing (ReadOnlySpan labels.Data) (Span kept.Data)
+                fun () -> ofLabels kept
+
+        tubedBy work name tubes extent
+
+    let private tubedAnew (name: string) (tubes: Tubes) (extent: Extent) : Case =
+        let work (labels: LabelMap) : Work<NpyArray> =
+            fun () ->
+                let tube = Tube.ofLabels Tube.standard labels
+                fun () -> ofLabels tube
+
+        tubedBy work (name + ", new") tubes extent
 
     // From mask to mask, ours of bits.
     let private thinning (name: string) (tubes: Tubes) (extent: Extent) : Comparison =
@@ -223,9 +239,11 @@ module Cases =
         [
             fun () -> tubed "tubed skeleton 128^3 thin" Masks.thinVolume (cube 128)
             fun () -> tubed "tubed skeleton 128^3 fat" Masks.fatVolume (cube 128)
+            fun () -> tubedAnew "tubed skeleton 128^3 thin" Masks.thinVolume (cube 128)
             if not quick then
                 fun () -> tubed "tubed skeleton 256^3 thin" Masks.thinVolume (cube 256)
                 fun () -> tubed "tubed skeleton 512^3 thin" Masks.thinVolume (cube 512)
+                fun () -> tubedAnew "tubed skeleton 512^3 thin" Masks.thinVolume (cube 512)
             fun () -> tubed "tubed skeleton 1500^2 thin" Masks.thinPlane plane
             fun () -> tubed "tubed skeleton 1500^2 fat" Masks.fatPlane plane
             fun () -> thinning "thinning 1500^2 thin" Masks.thinPlane plane

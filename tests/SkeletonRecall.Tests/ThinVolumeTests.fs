@@ -27,6 +27,46 @@ let tests =
             Property.test "equals the tables, voxel by voxel" (fun (AnySpace mask) ->
                 Mask.equal (Skeleton.thinBy Thinning.Lee mask) (PlainVolume.thin mask))
 
+            Property.test "all passes at once, block by block, are one pass after the other" (fun (AnySpace mask) ->
+                Mask.equal (ThinVolume.thinInBlocks mask) (PlainVolume.thin mask))
+
+            testCase "so they are in volumes of many blocks"
+            <| fun () ->
+                for seed in 1..6 do
+                    let random = Random seed
+
+                    let extent =
+                        Extent.space (random.Next(20, 50)) (random.Next(1, 40)) (random.Next(40, 200))
+
+                    let radii = Array.init 12 (fun _ -> 2.0 + 5.0 * random.NextDouble())
+
+                    let centres =
+                        radii
+                        |> Array.map (fun _ ->
+                            random.Next extent.Depth, random.Next extent.Height, random.Next extent.Width)
+
+                    // Balls, stretched along the rows, and specks.
+                    let mask =
+                        Array.init extent.Count (fun at ->
+                            let column = at % extent.Width
+                            let row = at / extent.Width % extent.Height
+                            let slice = at / extent.Width / extent.Height
+
+                            random.Next 50 = 0
+                            || Array.exists2
+                                (fun radius (z, y, x) ->
+                                    float ((slice - z) * (slice - z) + (row - y) * (row - y))
+                                    + 0.1 * float ((column - x) * (column - x))
+                                        <
+                                        radius * radius)
+                                radii
+                                centres)
+                        |> Volume.create extent
+                        |> Mask.ofVolume id
+
+                    Parity.requireMask (ThinVolume.thinInBlocks mask) (PlainVolume.thin mask) $"seed %d{seed}"
+                    Parity.requireMask (Skeleton.thin mask) (PlainVolume.thin mask) $"seed %d{seed}, at once"
+
             Property.test "equals them on planes, taken as one slice" (fun (AnyPlane mask) ->
                 Mask.equal (Skeleton.thinBy Thinning.Lee mask) (PlainVolume.thin mask))
 
