@@ -216,10 +216,12 @@ module Batch =
         | _, Some skeleton ->
             let ids = (PatchSkeleton.tube options labels skeleton).Data
 
-            regions
-            |> List.map (fun members -> ids |> Array.map (fun id -> if List.contains id members then 1s else 0s))
-            |> concat
-            |> fun tubes -> tubes.CopyTo target
+            let tubes =
+                regions
+                |> List.map (fun members -> ids |> Array.map (fun id -> if List.contains id members then 1s else 0s))
+                |> concat
+
+            tubes.CopyTo target
 
     /// Puts augmented patches together and makes their targets. Tubes are made here, at full resolution, from the labels of
     /// each augmented patch or, where the patch has it, from the skeleton of its case; coarser heads take labels and
