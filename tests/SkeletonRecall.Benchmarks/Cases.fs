@@ -50,7 +50,7 @@ module Cases =
     let private cube (side: int) : Extent = Extent.space side side side
 
     // From label map to label map: into memory that is kept, as theirs keeps its own, or into a new one each time.
-    let private tubedBy (work: LabelMap -> Work<NpyArray>) (name: string) (tubes: Tubes) (extent: Extent) : Case =
+    let private tubedBy (work: LabelMap -> Work<NpyArray>) (name: string) (tubes: Tubes) (extent: Extent) : Comparison =
         let labels = Masks.labels tubes 1 extent
 
         {
@@ -66,7 +66,7 @@ module Cases =
                 )
         }
 
-    let private tubed (name: string) (tubes: Tubes) (extent: Extent) : Case =
+    let private tubed (name: string) (tubes: Tubes) (extent: Extent) : Comparison =
         let kept = Volume.create extent (Array.zeroCreate<int16> extent.Count)
 
         let work (labels: LabelMap) : Work<NpyArray> =
@@ -76,7 +76,7 @@ module Cases =
 
         tubedBy work name tubes extent
 
-    let private tubedAnew (name: string) (tubes: Tubes) (extent: Extent) : Case =
+    let private tubedAnew (name: string) (tubes: Tubes) (extent: Extent) : Comparison =
         let work (labels: LabelMap) : Work<NpyArray> =
             fun () ->
                 let tube = Tube.ofLabels Tube.standard labels
