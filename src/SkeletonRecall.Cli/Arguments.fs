@@ -328,6 +328,7 @@ type Arguments =
     | [<CliPrefix(CliPrefix.None)>] Verify of ParseResults<VerifyArguments>
     | [<CliPrefix(CliPrefix.None)>] Convert of ParseResults<ConvertArguments>
     | [<CliPrefix(CliPrefix.None)>] Sample of ParseResults<SampleArguments>
+    | [<CliPrefix(CliPrefix.None)>] Weigh of ParseResults<WeighArguments>
     | Version
 
     interface IArgParserTemplate with
@@ -351,6 +352,7 @@ type Arguments =
             | Verify _ -> "look for what is wrong with a data set: verify DATASET."
             | Convert _ -> "make a data set from images and masks: convert KIND SOURCE TARGET."
             | Sample _ -> "make a data set with known labels: sample KIND TARGET."
+            | Weigh _ -> "how hard each term of an objective pulls, and which weight it needs: weigh DATASET."
             | Version -> "print the version."
 
 /// What came of reading a command line.

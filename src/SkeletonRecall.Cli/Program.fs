@@ -26,6 +26,7 @@ let private dispatch (terminal: Terminal) (command: Arguments) : int =
     | Verify arguments -> Verify.run terminal arguments
     | Convert arguments -> Convert.run terminal arguments
     | Arguments.Sample arguments -> MakeSample.run terminal arguments
+    | Weigh arguments -> Weigh.run terminal arguments
     | Version ->
         let version =
             Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()

@@ -43,14 +43,16 @@ module Train =
                     "recall-at-full, full-resolution, all-heads or all-heads-nearest"
                 ))
 
-    let private parseLoss (text: string option) : Result<Objective option, Problem> =
+    /// The objective of a flag's text, or what is wrong with it, and where.
+    let parseObjective (flag: string) (text: string option) : Result<Objective option, Problem> =
         match text with
         | None -> Ok None
         | Some text ->
             Objective.parse text
             |> Result.map Some
             |> Result.mapError (fun reason ->
-                Mismatch("--loss", reason.TrimEnd '.', "e.g. dice + ce + 1.0*skeleton-recall"))
+                let reason = reason.Replace("At character", "at character").TrimEnd '.'
+                Unreadable(flag, reason))
 
     // Flags edit the recall term; without one they mean nothing and are refused.
     let private edited
@@ -193,7 +195,7 @@ module Train =
                 | None -> Ok None
                 | Some name -> TrainerName.decode name |> Result.map Some
 
-            let! loss = parseLoss (arguments.TryGetResult TrainArguments.Loss)
+            let! loss = parseObjective "--loss" (arguments.TryGetResult TrainArguments.Loss)
 
             let! supervision =
                 parseSupervision (arguments.TryGetResult TrainArguments.Supervision)

@@ -157,6 +157,9 @@ module internal ObjectiveSyntax =
 
     /// A term, of which weight and name were read.
     and private termOf (weight: Located<float> option) (name: Located<string>) (cursor: Cursor) : TermTree =
+        if weight.IsNone && cursor.Peek = '*' then
+            raise (Refused(name.At, $"a weight is a number of at least 0, as 0.5, not '%s{name.Value}'"))
+
         let inner, options = arguments cursor
 
         {

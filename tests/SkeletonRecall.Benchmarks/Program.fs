@@ -17,7 +17,7 @@ module Program =
         + "  --json FILE  also writes the rows to a file\n"
         + "  --quick      shorter runs, without the large cases\n"
         + "  --only TEXT  only the cases whose name holds the text, none of the losses\n"
-        + "losses         the rows of losses alone\n"
+        + "losses [TEXT]  the rows of losses alone, those whose name holds the text\n"
         + "training       augmented batches, steps, what lives on after 10,000 of them, memory of a prediction; each alone by\n"
         + "               batches, steps, lasting, memory behind it"
 
@@ -61,7 +61,7 @@ module Program =
 
         let rows =
             if options.Only = "" then
-                rows @ LossCases.run python options.Quick
+                rows @ LossCases.run python options.Quick ""
             else
                 rows
 
@@ -108,8 +108,10 @@ module Program =
         | [ "preprocess" ] ->
             PreprocessCases.child ()
             0
-        | [ "losses" ] ->
-            let rows = LossCases.run (Python.find ()) false
+        | "losses" :: only when only.Length <= 1 ->
+            let rows =
+                LossCases.run (Python.find ()) false (only |> List.tryHead |> Option.defaultValue "")
+
             if List.forall (fun row -> row.Equal) rows then 0 else 1
         | _ ->
             eprintfn "%s" usage

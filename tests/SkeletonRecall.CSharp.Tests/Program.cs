@@ -21,6 +21,7 @@ internal static class Program
                     LossTests.All,
                     ObjectiveTests.All,
                     TrainerTests.All,
+                    WeightFinderTests.All,
                     EvaluationTests.All,
                 ]
             )

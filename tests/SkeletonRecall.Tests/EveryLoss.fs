@@ -32,7 +32,7 @@ module EveryLoss =
     let private clDice: Loss =
         SoftClDice.loss
             { SoftClDice.standard with
-                Iterations = 2
+                Iterations = 1
             }
 
     /// The losses.
@@ -52,10 +52,10 @@ module EveryLoss =
             regions "Tversky" (Tversky.loss Tversky.focal)
             classes "focal" (Focal.loss Focal.standard)
             regions "focal" (Focal.loss Focal.standard)
-            classes "clCE" (CentrelineCrossEntropy.loss { Iterations = 2 })
-            regions "clCE" (CentrelineCrossEntropy.loss { Iterations = 2 })
-            classes "cbDice" (CbDice.loss { CbDice.standard with Iterations = 2 })
-            regions "cbDice" (CbDice.loss { CbDice.standard with Iterations = 2 })
+            classes "clCE" (CentrelineCrossEntropy.loss { Iterations = 1 })
+            regions "clCE" (CentrelineCrossEntropy.loss { Iterations = 1 })
+            classes "cbDice" (CbDice.loss { CbDice.standard with Iterations = 1 })
+            regions "cbDice" (CbDice.loss { CbDice.standard with Iterations = 1 })
             classes "boundary" Boundary.loss
             regions "boundary" Boundary.loss
             classes "precision guard" (PrecisionGuard.loss PrecisionGuard.standard)

@@ -61,6 +61,8 @@ let private errors =
             refusedAt 13 [ "at least 0"; "-2" ] "dice(smooth=-2)"
             refusedAt 20 [ "0..1"; "1.5" ] "ce(label-smoothing=1.5)"
             refusedAt 17 [ "stands alone" ] "dice(batch-dice=1)"
+            refusedAt 1 [ "a weight is a number"; "'NaN'" ] "NaN*dice"
+            refusedAt 6 [ "a weight is a number"; "'inf'" ] "ce + inf*dice"
             refusedAt 16 [ "given twice" ] "dice(smooth=1, smooth=2)"
             refusedAt 17 [ "whole number"; "1.5" ] "skeleton-recall(tube-radius=1.5)"
             refusedAt 12 [ "',' or ')'"; "end" ] "dice(smooth"

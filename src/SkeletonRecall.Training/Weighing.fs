@@ -1,0 +1,251 @@
+namespace SkeletonRecall.Training
+
+open System
+open System.IO
+open System.Text
+open System.Text.Encodings.Web
+open System.Text.Json
+open SkeletonRecall
+
+/// Which weights to find, and on what.
+type WeighRequest =
+    {
+        Roots: Roots
+        /// Number or name of a data set below `Roots.Raw`.
+        Dataset: string
+        /// A checkpoint's file; None for the network that would be planned for planes, with drawn weights.
+        Checkpoint: string option
+        /// None for the checkpoint's, or the paper's without one.
+        Objective: Objective option
+        /// Batches to measure; at least 1.
+        Batches: int
+        /// The wanted ratio of a term's pull to that of the rest; above 0.
+        Ratio: float
+        /// Seed of the batches, and of the weights where there is no checkpoint.
+        Seed: int
+    }
+
+/// What `Weighing.run` found.
+type Weighed =
+    {
+        /// What was weighed; where the plan has batch Dice, with it.
+        Objective: Objective
+        /// The objective to go on with; None where there is nothing to weigh.
+        Suggested: Objective option
+        Report: WeightReport
+    }
+
+/// The weight finder on a data set: what the command line's `weigh` does.
+[<RequireQualifiedAccess>]
+module Weighing =
+
+    /// Cases that are read at most, evenly spread over the data set.
+    let private most = 16
+
+    let private spread (ids: CaseId list) : CaseId list =
+        if ids.Length <= most then
+            ids
+        else
+            List.init most (fun index -> ids[index * ids.Length / most])
+
+    /// What a run would go on with, or begin with.
+    type private Model =
+        {
+            Configuration: Configuration
+            Transpose: int list
+            Network: Network
+            Objective: Objective
+        }
+
+    let private planned (request: WeighRequest) (dataset: Dataset) (cases: Case list) : Result<Model, Problem> =
+        Planner.plan2d Planner.standard dataset (cases |> List.map (fun case -> case.Image.Extent))
+        |> Result.map (fun plans ->
+            let configuration = plans.Configurations["2d"]
+
+            {
+                Configuration = configuration
+                Transpose = plans.Transpose
+                Network =
+                    Network.create
+                        configuration.Architecture
+                        dataset.ChannelNames.Length
+                        (Dataset.outputs dataset)
+                        (Seed.child 0 (Seed.ofInt request.Seed))
+                Objective = Objective.skeletonRecall
+            })
+
+    let private trained (path: string) (dataset: Dataset) : Result<Model, Problem> =
+        Problem.attempt {
+            let! checkpoint = Checkpoint.load path
+
+            if checkpoint.Dataset.Labels <> dataset.Labels then
+                do!
+                    Error(
+                        Mismatch(
+                            path,
+                            $"a network for the labels of %s{checkpoint.Dataset.Name}",
+                            $"one for those of %s{dataset.Name}"
+                        )
+                    )
+
+            let! network = Checkpoint.network checkpoint
+
+            return
+                {
+                    Configuration = checkpoint.Configuration
+                    Transpose = checkpoint.Transpose
+                    Network = network
+                    Objective = checkpoint.Options.Objective
+                }
+        }
+
+    // Volumes as preprocessing leaves them; planes keep their grid, as in training.
+    let private prepare (model: Model) (dataset: Dataset) (case: Case) : Result<Prepared, Problem> =
+        if model.Configuration.PatchSize.Length = 2 && case.Image.Extent.Rank = 2 then
+            { case with
+                Image = Normalize.image model.Configuration.Normalization case.Image
+            }
+            |> Sampler.prepare dataset.Ignore
+            |> Ok
+        else
+            Preprocess.case model.Transpose model.Configuration dataset case
+            |> Result.map (fun made ->
+                { case with
+                    Image = made.Image
+                    Labels =
+                        made.Labels
+                        |> Option.map (fun labels -> Volume.create labels.Extent (Array.map (max 0s) labels.Data))
+                }
+                |> Sampler.prepare dataset.Ignore)
+
+    // Terms of weight 0 are measured too.
+    let private counted (objective: Objective) : Objective =
+        { objective with
+            Terms = objective.Terms |> List.map (Term.map (fun term -> { term with Weight = 1.0 }))
+        }
+
+    let private regions (dataset: Dataset) : int16 list list =
+        dataset.Regions |> List.map (fun region -> region.Labels |> List.map int16)
+
+    let private weigh
+        (request: WeighRequest)
+        (dataset: Dataset)
+        (model: Model)
+        (report: float -> string -> unit)
+        (cases: Prepared list)
+        : Weighed =
+        let objective = request.Objective |> Option.defaultValue model.Objective
+        let effective = Trainer.effectiveObjective model.Configuration objective
+        let patch = Extent.ofShape model.Configuration.PatchSize
+        let heads = Batch.headExtents model.Configuration.Architecture.Strides patch
+
+        let source =
+            Loader.training
+                Augment.options
+                TrainOptions.standard.Oversampling
+                {
+                    Tube = (Objective.needs (counted effective)).Tube
+                    CoarseTube = Batch.coarseTube effective.Supervision
+                    HeadExtents = heads
+                    Regions = regions dataset
+                    Ignore = dataset.Ignore
+                }
+                model.Configuration
+                (List.toArray cases)
+
+        let seed = Seed.child 1 (Seed.ofInt request.Seed)
+
+        let batches =
+            Seq.init request.Batches (fun number ->
+                report (float number / float request.Batches) $"batch %d{number + 1} of %d{request.Batches}"
+                Loader.draw source (Seed.child number seed))
+
+        let measured =
+            WeightFinder.measure request.Ratio (Loss.headWeights heads.Length) effective model.Network batches
+
+        {
+            Objective = objective
+            Suggested = WeightFinder.suggest objective measured
+            Report = measured
+        }
+
+    /// Finds weights on batches of augmented patches, as training draws them, of at most 16 cases. A problem for a data set
+    /// that cannot be read, and a checkpoint that does not fit it. Throws ArgumentException for numbers out of range.
+    let run (request: WeighRequest) (report: float -> string -> unit) : Result<Weighed, Problem> =
+        if request.Batches < 1 then
+            invalidArg (nameof request) $"Batches count from 1; got %d{request.Batches}."
+
+        Problem.attempt {
+            let! folder = Store.datasetFolder request.Roots request.Dataset
+            let! dataset = Store.readDataset folder
+            let! ids = Store.trainingIds folder dataset
+
+            if ids.IsEmpty then
+                do! Error(Mismatch(dataset.Name, "no training cases", "at least one"))
+
+            let! cases =
+                spread ids
+                |> Problem.traverse (Store.readTrainingCase folder dataset >> Result.map fst)
+
+            let! model =
+                match request.Checkpoint with
+                | Some path -> trained path dataset
+                | None -> planned request dataset cases
+
+            return!
+                (try
+                    cases
+                    |> Problem.traverse (prepare model dataset)
+                    |> Result.map (weigh request dataset model report)
+                 finally
+                     model.Network.Module.Dispose())
+        }
+
+    /// The report as JSON.
+    let json (weighed: Weighed) : string =
+        use buffer = new MemoryStream()
+
+        do
+            use writer =
+                new Utf8JsonWriter(
+                    buffer,
+                    JsonWriterOptions(
+                        Indented = true,
+                        NewLine = "\n",
+                        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
+                    )
+                )
+
+            let weight (key: string) (value: float option) =
+                match value with
+                | Some value -> writer.WriteNumber(key, value)
+                | None -> writer.WriteNull key
+
+            writer.WriteStartObject()
+            writer.WriteString("objective", Objective.print weighed.Objective)
+
+            match weighed.Suggested with
+            | Some suggested -> writer.WriteString("suggested", Objective.print suggested)
+            | None -> writer.WriteNull "suggested"
+
+            writer.WriteNumber("ratio", weighed.Report.Ratio)
+            writer.WriteNumber("batches", weighed.Report.Batches)
+            writer.WriteStartArray "terms"
+
+            for term in weighed.Report.Terms do
+                writer.WriteStartObject()
+                writer.WriteString("name", term.Name)
+                writer.WriteNumber("weight", term.Weight)
+                writer.WriteNumber("value", term.Value)
+                writer.WriteNumber("logits_norm", term.LogitsNorm)
+                writer.WriteNumber("weights_norm", term.WeightsNorm)
+                writer.WriteNumber("rest_logits_norm", term.RestLogitsNorm)
+                writer.WriteNumber("rest_weights_norm", term.RestWeightsNorm)
+                weight "weight_at_logits" (WeightFinder.atLogits weighed.Report term)
+                weight "weight_at_weights" (WeightFinder.atWeights weighed.Report term)
+                writer.WriteEndObject()
+
+            writer.WriteEndArray()
+            writer.WriteEndObject()
+
+        Encoding.UTF8.GetString(buffer.ToArray()) + "\n"
