@@ -1,9 +1,5 @@
 namespace SkeletonRecall.Training
 
-open System
-open System.IO
-open System.Text
-open System.Text.Encodings.Web
 open System.Text.Json
 open SkeletonRecall
 
@@ -203,20 +199,8 @@ module Weighing =
 
     /// The report as JSON.
     let json (weighed: Weighed) : string =
-        use buffer = new MemoryStream()
-
-        do
-            use writer =
-                new Utf8JsonWriter(
-                    buffer,
-                    JsonWriterOptions(
-                        Indented = true,
-                        NewLine = "\n",
-                        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
-                    )
-                )
-
-            let weight (key: string) (value: float option) =
+        let write (writer: Utf8JsonWriter) : unit =
+            let weight (key: string) (value: float option) : unit =
                 match value with
                 | Some value -> writer.WriteNumber(key, value)
                 | None -> writer.WriteNull key
@@ -248,4 +232,6 @@ module Weighing =
             writer.WriteEndArray()
             writer.WriteEndObject()
 
-        Encoding.UTF8.GetString(buffer.ToArray()) + "\n"
+        JsonText.print 4 write
+        + "
+"
