@@ -65,7 +65,7 @@ public static class WeightFinder
             Pipeline.Weighing.run(
                 new(
                     Pipeline.Store.roots(
-                        Interop.ToFunction<string, Microsoft.FSharp.Core.FSharpOption<string>>(name =>
+                        Interop.ToFunction<string, Microsoft.FSharp.Core.FSharpOption<string>?>(name =>
                             Interop.ToOption(Environment.GetEnvironmentVariable(name))
                         ),
                         Interop.ToOption(options.Root)
