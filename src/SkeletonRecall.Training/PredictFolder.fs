@@ -127,11 +127,24 @@ module PredictFolder =
                         report (float number / float cases.Length) (CaseId.value id)
                         predictCase request checkpoint engine (id, paths))
 
-                do! Store.writeDataset request.Output checkpoint.Dataset
+                do!
+                    PredictionRecord.write
+                        checkpoint.Dataset
+                        (Checkpoint.plans checkpoint)
+                        {
+                            Input = request.Input
+                            Output = request.Output
+                            SaveProbabilities = request.SaveProbabilities
+                            Overwrite = not request.KeepExisting
+                            Parts = request.Parts
+                            Part = request.Part
+                        }
+
                 return written
             })
 
-    /// Labels every image with trained networks and returns the written files; dataset.json is put beside them. `report`
+    /// Labels every image with trained networks and returns the written files; dataset.json, plans.json and
+    /// predict_from_raw_data_args.json are put beside them, as nnU-Net does. `report`
     /// hears the share that is done and the case at hand. Throws ArgumentException for a part that is none.
     let run
         (request: PredictRequest)

@@ -295,6 +295,9 @@ let tests =
                     succeeded [ "predict"; "-i"; input; "-o"; labels; "-d"; "1"; "-f"; "0"; "--root"; root ]
                     |> ignore
 
+                    for file in [ "dataset.json"; "plans.json"; "predict_from_raw_data_args.json" ] do
+                        Expect.isTrue (File.Exists(Path.Combine(labels, file))) $"%s{file}, as nnU-Net writes it"
+
                     let outcome = succeeded [ "evaluate"; Path.Combine(data, "labelsTs"); labels ]
                     Expect.stringContains outcome.Output "clDice" "table"
                     // NaN is a bare token in nnU-Net's file, which JSON readers may refuse.
@@ -312,7 +315,7 @@ let tests =
                     succeeded [ "predict"; "-i"; image; "-o"; again; "-m"; model ] |> ignore
 
                     Expect.equal
-                        (File.ReadAllBytes(Directory.GetFiles(again)[0]))
+                        (File.ReadAllBytes(Directory.GetFiles(again, "*.png")[0]))
                         (File.ReadAllBytes(Directory.GetFiles(labels, "*.png")[0]))
                         "the same labels")
             }
