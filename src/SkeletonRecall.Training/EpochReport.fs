@@ -71,10 +71,10 @@ module EpochReport =
         |> List.tryPick (fun (known, value) -> if known = measure then Some value else None)
         |> Option.defaultValue nan
 
-    /// The epoch whose weights are the best by a measure on whole cases: of those whose Dice is within `guard` of the
-    /// highest Dice so far, the one with the best value, the higher Dice among equals, then the earlier. None without an
-    /// epoch that has both. Only an epoch that raises the highest Dice can shut out the one that was the best before, and
-    /// then takes its place or leaves it to one that is; so the best is always an epoch that was the newest once.
+    /// The epoch whose weights are held as the best by a measure on whole cases. Only one epoch's weights are held: the newest
+    /// takes their place when its Dice is within `guard` of the highest Dice so far and its value is better (the higher Dice
+    /// among equals), or when those held have fallen out of the guard. So no later epoch within the guard is better than the one
+    /// held; an earlier one can be, whose weights were never held. None without an epoch that has both values.
     let bestBy (measure: Measure) (history: EpochReport list) : EpochReport option =
         let dice = measured Measure.Dice
 

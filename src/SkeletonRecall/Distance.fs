@@ -238,8 +238,10 @@ module Distance =
                     if not (near squares from stride lanes first work last) then
                         far squares from stride lanes first work last
 
-    // The first two passes: squared distances within each slice, or the distances of a plane.
-    let private inSlices (mask: Mask) : float[] =
+    /// The distance in mm of each voxel of the mask to the nearest voxel that is not in it, centre to centre, by the
+    /// mask's spacing; 0 outside the mask. What lies outside the grid is not background, as in scipy's
+    /// `distance_transform_edt`: a mask that fills the grid has nowhere a background and is infinity everywhere.
+    let toBackground (mask: Mask) : Volume<float> =
         let extent = mask.Extent
         let steps = mask.Spacing.Values |> Array.ofList |> Array.rev
         let squares = Array.zeroCreate<float> extent.Count
@@ -250,17 +252,8 @@ module Distance =
         for slice in 0 .. extent.Depth - 1 do
             alongLines extent.Width (Extent.index extent slice 0 0) extent.Width work (extent.Rank = 2) squares
 
-        squares
-
-    /// The distance in mm of each voxel of the mask to the nearest voxel that is not in it, centre to centre, by the
-    /// mask's spacing; 0 outside the mask. What lies outside the grid is not background, as in scipy's
-    /// `distance_transform_edt`: a mask that fills the grid has nowhere a background and is infinity everywhere.
-    let toBackground (mask: Mask) : Volume<float> =
-        let extent = mask.Extent
-        let squares = inSlices mask
-
         if extent.Rank = 3 then
-            let work = Work(List.head mask.Spacing.Values, extent.Depth)
+            let work = Work(steps[2], extent.Depth)
 
             for row in 0 .. extent.Height - 1 do
                 alongLines extent.Width (row * extent.Width) (extent.Height * extent.Width) work true squares
@@ -270,55 +263,3 @@ module Distance =
     /// The distance in mm of each voxel of the grid to the nearest voxel of the mask, centre to centre, by the mask's
     /// spacing; 0 in the mask, and infinity everywhere where the mask is empty.
     let toMask (mask: Mask) : Volume<float> = toBackground (Mask.complement mask)
-
-    /// The distances of `toMask` at the voxels of another mask of the same extent, in raster order. Where these are few the
-    /// last pass looks at their lines alone.
-    let internal toMaskAt (places: Mask) (mask: Mask) : float[] =
-        let extent = mask.Extent
-        let result = Array.zeroCreate<float>(Mask.count places)
-        let sparse = extent.Rank = 3 && 16L * int64 result.Length < int64 extent.Count
-
-        let values =
-            if sparse then
-                inSlices (Mask.complement mask)
-            else
-                (toMask mask).Data
-
-        let step = List.head mask.Spacing.Values
-        let slab = extent.Height * extent.Width
-        let mutable found = 0
-
-        for slice in 0 .. extent.Depth - 1 do
-            for row in 0 .. extent.Height - 1 do
-                let start = Layout.row extent slice row
-                let first = Extent.index extent slice row 0 - 1
-
-                for word in 0 .. Layout.stride extent - 1 do
-                    let mutable bits = places.Words[start + word]
-
-                    while bits <> 0UL do
-                        let at = first + 64 * word + BitOperations.TrailingZeroCount bits
-                        bits <- bits &&& (bits - 1UL)
-                        let mutable best = values[at]
-
-                        if sparse then
-                            let mutable away = 1
-                            let mutable square = step * step
-
-                            while square < best && away < extent.Depth do
-                                if slice >= away then
-                                    best <- min best (values[at - away * slab] + square)
-
-                                if slice + away < extent.Depth then
-                                    best <- min best (values[at + away * slab] + square)
-
-                                away <- away + 1
-                                let further = float away * step
-                                square <- further * further
-
-                            best <- sqrt best
-
-                        result[found] <- best
-                        found <- found + 1
-
-        result

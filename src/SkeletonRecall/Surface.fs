@@ -140,14 +140,8 @@ module Surface =
 
         result
 
-    // Surfaces mostly lie close together: the neighbourhood of each voxel is searched, unless that takes longer than
-    // measuring the distance of every voxel of the image.
     let private between (prediction: Mask) (truth: Mask) : struct (float[] * float[]) =
-        let from (mask: Mask) (target: Mask) =
-            Nearest.tryDistances mask target
-            |> Option.defaultWith (fun () -> Distance.toMaskAt mask target)
-
-        struct (from prediction truth, from truth prediction)
+        struct (gather prediction (Distance.toMask truth).Data, gather truth (Distance.toMask prediction).Data)
 
     /// The distances between the surfaces of a prediction and the truth, by the truth's spacing; empty where a mask is.
     /// Throws ArgumentException when the extents differ.

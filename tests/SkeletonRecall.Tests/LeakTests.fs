@@ -54,20 +54,22 @@ let private residentMiB () : float =
     else
         0.0
 
-/// MiB by which memory grows over the last three quarters of the passes, and live tensors over all but the first.
+/// MiB by which memory grows over the last three quarters of the passes, and live tensors over all but the first. A slope goes on
+/// in both halves of that stretch, what the process takes for itself comes once: the half that grew less counts twice.
 let private growth (work: unit -> unit) : struct (float * int64) =
     work ()
     let alive = Tensors.liveCount ()
 
-    for _ in 2 .. passes / 4 do
-        work ()
+    let memoryAfter (count: int) : float =
+        for _ in 1..count do
+            work ()
 
-    let before = residentMiB ()
+        residentMiB ()
 
-    for _ in passes / 4 + 1 .. passes do
-        work ()
-
-    struct (residentMiB () - before, Tensors.liveCount () - alive)
+    let first = memoryAfter (passes / 4 - 1)
+    let second = memoryAfter (3 * passes / 8)
+    let third = memoryAfter (3 * passes / 8)
+    struct (2.0 * min (second - first) (third - second), Tensors.liveCount () - alive)
 
 /// A pass's logits alone have 13.5 KiB: what keeps a tensor of their size in each pass grows by 20 MiB.
 let private tolerance: float = 6.0

@@ -122,7 +122,7 @@ let tests =
                     |> Volume.withSpacing (Spacing.ofList spacing)
                     |> Mask.ofVolume id
 
-                // Few voxels, found by looking around; and a slab far from three voxels, where every distance is measured.
+                // Few voxels everywhere; and a slab far from three voxels.
                 let scattered (seed: int) =
                     spaced seed [ 16; 20; 135 ] 0.004 spacing
 

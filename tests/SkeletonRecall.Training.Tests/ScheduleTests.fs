@@ -82,10 +82,15 @@ let tests =
                 Expect.equal (kept Measure.B0Error [ 0.5, 0.0; 0.9, 20.0; 0.895, 30.0 ]) [ 0; 1 ] "what Dice shuts out"
                 Expect.equal (kept Measure.Dice [ 0.5, 1.0; 0.6, 1.0; 0.55, 1.0; 0.6, 1.0 ]) [ 0; 1 ] "higher is better"
                 Expect.equal (kept Measure.B0Error [ nan, 1.0; 0.5, nan; 0.5, 3.0 ]) [ 2 ] "epochs without a value"
+
+                Expect.equal
+                    (kept Measure.B0Error [ 0.70, 0.0; 0.705, 1.0; 0.713, 2.0 ])
+                    [ 0; 2 ]
+                    "weights that were not held cannot come back"
             }
 
             testProperty
-                "the best by a measure was the newest once, and no other that serves is better"
+                "the best by a measure was the newest once, and no later one that serves is better"
                 (fun (values: (byte * byte) list) ->
                     let epochs =
                         values
@@ -103,6 +108,7 @@ let tests =
                         && dice >= highest - EpochReport.guard
                         && error =
                             (epochs
+                             |> List.skip best.Epoch
                              |> List.filter (fun (dice, _) -> dice >= highest - EpochReport.guard)
                              |> List.map snd
                              |> List.min)
