@@ -148,24 +148,23 @@ let tests =
                             wanted
 
             Property.test "surfels measure the sides of a box" (fun (AnyMask mask) ->
-                // A full box of any size: edges and corners are cut off, so that the sum lies below the box's surface.
+                // A full box of any size: a triangle cuts off each corner, and a strip at 45 degrees each edge.
                 let extent = mask.Extent
                 let full = Mask.complement (Mask.empty extent)
                 let distances = Surface.distances Border.Surfels full full
 
                 let height, width, depth =
-                    float extent.Height, float extent.Width, float extent.Depth
+                    float (extent.Height - 1), float (extent.Width - 1), float (extent.Depth - 1)
 
                 let surface =
                     if extent.Rank = 2 then
-                        2.0 * (height + width)
+                        2.0 * (height + width) + 4.0 * sqrt 0.5
                     else
                         2.0 * (height * width + depth * width + depth * height)
+                        + 4.0 * sqrt 0.5 * (height + width + depth)
+                        + sqrt 3.0
 
-                let sum = Array.sum distances.PredictionSizes
-
-                sum <= surface + 1e-9
-                && sum >= 0.4 * surface
+                abs (Array.sum distances.PredictionSizes - surface) <= 1e-9 * surface
                 && Surface.dice 0.0 distances = 1.0)
 
             testCase "percentiles, both ways"
