@@ -224,9 +224,11 @@ module Preparation =
                 do! Ledger.copy anotherRoot (target request dataset) name case.Labels
         }
 
-    // Five folds, where there are none and cases enough.
+    // Folds that are there are checked; where there are none, five are made if the cases are enough.
     let private writeSplits (request: PrepareRequest) (dataset: Dataset) (note: string -> unit) (cases: CaseId list) =
-        if cases.Length < 5 then
+        let isThere = Files.exists (Store.file (target request dataset) splitsFile)
+
+        if cases.Length < 5 && not isThere then
             note $"%d{cases.Length} cases are too few for five folds: train fold all"
             Ok()
         else

@@ -90,6 +90,34 @@ let tests =
                     Expect.isTrue (there (Path.Combine("nnUNetPlans_3d_fullres", "case_1.safetensors"))) "a case")
             }
 
+            test "folds that a data set brings are used, however few its cases, and checked" {
+                Commands.inFolder (fun root ->
+                    makeDataset root 3
+                    let raw = Store.file (Store.rootsIn root).Raw "Dataset003_Rods"
+                    let splits = Store.file raw "splits_final.json"
+
+                    let prepare () =
+                        Commands.run [ "plan-and-preprocess"; "-d"; "3"; "-c"; "2d"; "--root"; root ]
+
+                    let ids = [ CaseId.ofString "case_1"; CaseId.ofString "case_2" ]
+
+                    let fold (train: CaseId) (validation: CaseId) : Fold =
+                        {
+                            Train = [ train ]
+                            Validation = [ validation ]
+                        }
+
+                    File.WriteAllText(splits, Splits.print [ fold ids[0] ids[1]; fold ids[1] ids[0] ])
+                    let good = prepare ()
+                    Expect.equal (good.Code, good.Error) (0, "") good.Output
+                    Expect.isFalse (good.Output.Contains "too few") good.Output
+                    Directory.Delete(Path.Combine(root, "preprocessed"), true)
+                    File.WriteAllText(splits, Splits.print [ fold ids[0] (CaseId.ofString "case_9") ])
+                    let bad = prepare ()
+                    Expect.equal bad.Code 1 bad.Output
+                    Expect.stringContains bad.Error "splits_final.json: got the case case_9" "message")
+            }
+
             test "a data set that does not verify is not measured" {
                 Commands.inFolder (fun root ->
                     makeDataset root 3
