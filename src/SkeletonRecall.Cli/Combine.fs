@@ -59,7 +59,7 @@ module Combine =
     /// Runs `find-best-configuration`; the exit code.
     let findBest (terminal: Terminal) (arguments: ParseResults<FindBestArguments>) : int =
         Problem.attempt {
-            let roots = Train.roots (arguments.TryGetResult FindBestArguments.Root)
+            let roots = Flags.roots (arguments.TryGetResult FindBestArguments.Root)
             let dataset = arguments.GetResult FindBestArguments.Dataset
             let! rule = rule (arguments.TryGetResult FindBestArguments.Rule)
             let! raw = Store.datasetFolder roots dataset

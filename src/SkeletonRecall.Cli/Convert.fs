@@ -9,9 +9,6 @@ open SkeletonRecall.Training
 [<RequireQualifiedAccess>]
 module Convert =
 
-    let private wrong (subject: string) (got: string) (wanted: string) : Result<'T, Problem> =
-        Error(Mismatch(subject, got, wanted))
-
     let private names (text: string option) : string list =
         match text with
         | None -> []
@@ -28,7 +25,7 @@ module Convert =
 
             match Int32.TryParse(digits, style, CultureInfo.InvariantCulture) with
             | true, value -> Ok(Some value)
-            | _ -> wrong "--background" $"'%s{text}'" "a value, or a colour as #rrggbb"
+            | _ -> Flags.wrong "--background" $"'%s{text}'" "a value, or a colour as #rrggbb"
 
     let private ofImages (arguments: ParseResults<ConvertArguments>) : Result<Recipe, Problem> =
         Problem.attempt {
@@ -38,9 +35,12 @@ module Convert =
             let! rule =
                 match arguments.TryGetResult ConvertArguments.Threshold with
                 | None -> Ok(MaskRule.Found(background, labels))
-                | Some _ when background.IsSome -> wrong "--background" "--threshold beside it" "one of the two"
+                | Some _ when background.IsSome -> Flags.wrong "--background" "--threshold beside it" "one of the two"
                 | Some _ when labels.Length > 1 ->
-                    wrong "--labels" $"%d{labels.Length} classes" "one: a threshold makes background and foreground"
+                    Flags.wrong
+                        "--labels"
+                        $"%d{labels.Length} classes"
+                        "one: a threshold makes background and foreground"
                 | Some level -> Ok(MaskRule.Above level)
 
             return
@@ -85,13 +85,13 @@ module Convert =
 
         match strange with
         | Some(flag, _) when kind <> "images" ->
-            wrong flag $"the kind %s{kind}" "the kind images, which alone takes this flag"
+            Flags.wrong flag $"the kind %s{kind}" "the kind images, which alone takes this flag"
         | _ when
             kind <> "topcow"
             && (arguments.Contains ConvertArguments.Modality
                 || arguments.Contains ConvertArguments.Binary)
             ->
-            wrong "--modality and --binary" $"the kind %s{kind}" "the kind topcow"
+            Flags.wrong "--modality and --binary" $"the kind %s{kind}" "the kind topcow"
         | _ -> Ok()
 
     let private recipe
@@ -110,8 +110,8 @@ module Convert =
             | "ct"
             | "mr"
             | "both" as modality -> Ok(PublicDatasets.topCow (arguments.Contains ConvertArguments.Binary) modality)
-            | other -> wrong "--modality" $"'%s{other}'" "ct, mr or both"
-        | other -> wrong "the kind" $"'%s{other}'" "images, roads, drive, cracks, toothfairy or topcow"
+            | other -> Flags.wrong "--modality" $"'%s{other}'" "ct, mr or both"
+        | other -> Flags.wrong "the kind" $"'%s{other}'" "images, roads, drive, cracks, toothfairy or topcow"
 
     /// Runs the command; the exit code.
     let run (terminal: Terminal) (arguments: ParseResults<ConvertArguments>) : int =
@@ -129,7 +129,7 @@ module Convert =
                 MadeDataset.folder (arguments.TryGetResult ConvertArguments.Root) target
 
             if workers < 1 then
-                do! wrong "--workers" $"%d{workers}" "at least 1"
+                do! Flags.wrong "--workers" $"%d{workers}" "at least 1"
 
             let! ending =
                 match arguments.TryGetResult ConvertArguments.Ending with
@@ -137,7 +137,7 @@ module Convert =
                 | Some ending when List.contains ending Reader.labelEndings -> Ok(Some ending)
                 | Some ending ->
                     let known = String.concat ", " Reader.labelEndings
-                    wrong "--ending" $"'%s{ending}'" $"one of %s{known}"
+                    Flags.wrong "--ending" $"'%s{ending}'" $"one of %s{known}"
 
             let recipe =
                 { recipe with

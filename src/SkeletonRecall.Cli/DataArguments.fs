@@ -17,7 +17,7 @@ type VerifyArguments =
             | Also _ -> "the same, as nnU-Net has it."
             | Workers _ -> "cases that are read at once, each in memory (default: the cores, at most 8)."
             | Json -> "print what was found as JSON."
-            | Root _ -> "folder with raw, preprocessed and results (default: ./skeleton-recall)."
+            | Root _ -> Usage.root
 
 /// `convert KIND SOURCE TARGET`.
 type ConvertArguments =
@@ -62,7 +62,7 @@ type ConvertArguments =
             | Binary -> "topcow: one class of all arteries in place of 13."
             | Workers _ -> "cases that are converted at once, each in memory (default: the cores, at most 8)."
             | Json -> "print what was made as JSON."
-            | Root _ -> "folder with raw, preprocessed and results (default: ./skeleton-recall)."
+            | Root _ -> Usage.root
 
 /// `sample KIND TARGET`.
 type SampleArguments =
@@ -84,4 +84,4 @@ type SampleArguments =
             | Size _ -> "side of an image: pixels of a square, voxels of a cube (default: 256, 64)."
             | Seed _ -> "seed of the images (default: 1)."
             | Json -> "print what was made as JSON."
-            | Root _ -> "folder with raw, preprocessed and results (default: ./skeleton-recall)."
+            | Root _ -> Usage.root

@@ -26,28 +26,6 @@ module Evaluate =
     /// Some cases failed and the others were scored.
     let someFailed: int = 3
 
-    /// Names of measures, separated by commas, or `all`.
-    let measures (flag: string) (text: string) : Result<Measure list, Problem> =
-        if text.Trim().ToLowerInvariant() = "all" then
-            Ok Measure.all
-        else
-            text.Split(
-                ',',
-                System.StringSplitOptions.RemoveEmptyEntries
-                ||| System.StringSplitOptions.TrimEntries
-            )
-            |> Array.toList
-            |> Problem.traverse (fun name ->
-                Measure.parse name
-                |> Result.mapError (fun _ ->
-                    let known = Measure.all |> List.map Measure.print |> String.concat ", "
-                    Mismatch(flag, $"'%s{name}'", $"names of measures, separated by commas: %s{known}")))
-            |> Result.bind (fun found ->
-                if found.IsEmpty then
-                    Error(Mismatch(flag, "no name", "at least one measure"))
-                else
-                    Ok found)
-
     /// Measures and convention of the four flags.
     let evaluation
         (names: string option)
@@ -77,7 +55,7 @@ module Evaluate =
             let! measures =
                 match names with
                 | None -> Ok Evaluation.standard.Measures
-                | Some text -> measures "--measures" text
+                | Some text -> Flags.measures "--measures" text
 
             let! profile =
                 match window with

@@ -24,7 +24,7 @@ module MadeDataset =
                 Mismatch("the data set", $"'%s{name}'", "a name with a number of three digits, as Dataset001_Vessels")
             )
         elif Path.GetFileName target = target then
-            Ok(Path.Combine((Train.roots root).Raw, target))
+            Ok(Path.Combine((Flags.roots root).Raw, target))
         else
             Ok target
 

@@ -51,7 +51,7 @@ module Predict =
                 return!
                     Error(Mismatch("predict", "neither -m nor -d", "-m CHECKPOINT, or -d DATASET for a trained fold"))
             | None, Some dataset ->
-                let roots = Train.roots (arguments.TryGetResult PredictArguments.Root)
+                let roots = Flags.roots (arguments.TryGetResult PredictArguments.Root)
                 let! folder = Store.datasetFolder roots dataset
 
                 let model =
@@ -76,7 +76,7 @@ module Predict =
     /// The request of a command line, or what is wrong with it.
     let request (arguments: ParseResults<PredictArguments>) : Result<PredictRequest, Problem> =
         Problem.attempt {
-            do! Train.requireCpu (arguments.TryGetResult PredictArguments.Device)
+            do! Flags.requireCpu (arguments.TryGetResult PredictArguments.Device)
             let step = arguments.GetResult(PredictArguments.Step_Size, Inference.standard.Step)
             let! checkpoints = checkpoints arguments
             let part = arguments.GetResult(PredictArguments.Part_Id, 0)
@@ -104,7 +104,7 @@ module Predict =
     let run (terminal: Terminal) (arguments: ParseResults<PredictArguments>) : int =
         Problem.attempt {
             let! request = request arguments
-            Option.iter Train.setThreads (arguments.TryGetResult PredictArguments.Threads)
+            Option.iter Flags.setThreads (arguments.TryGetResult PredictArguments.Threads)
 
             request.Checkpoints
             |> List.iter (fun file -> Terminal.line terminal $"model %s{file}")

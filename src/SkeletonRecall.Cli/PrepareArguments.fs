@@ -2,16 +2,16 @@ namespace SkeletonRecall.Cli
 
 open Argu
 
-/// What the usage of a flag says in every command that has it.
+/// What the usage of a flag says in each of the four commands before training that has it.
 [<RequireQualifiedAccess>]
 module internal PrepareUsage =
     let dataset = "data sets: numbers, names such as Dataset001_Vessels, or folders."
 
-    let root =
-        "folder with raw, preprocessed and results in place of nnUNet_raw, nnUNet_preprocessed and nnUNet_results (default: those variables, or ./skeleton-recall)."
+    let measureWorkers =
+        "cases that are measured at once (default: 8, at most as many as there are cores)."
 
     let workers =
-        "cases that are worked on at once (default: nnU-Net's number, at most as many as there are cores)."
+        "cases that are preprocessed at once: one number, or one for each configuration (default: 8, or 4 for 3d_fullres, at most as many as there are cores)."
 
     let memory =
         "GB that the cases at work may take together; a larger one is worked on alone (default: half of the machine's)."
@@ -40,7 +40,6 @@ module internal PrepareUsage =
         "configurations; those that the plans do not hold are passed over (default: 2d 3d_fullres 3d_lowres)."
 
     let verify = "look for what is wrong with the data sets first, and stop at it."
-    let measureAgain = "measure again though there is a fingerprint."
 
 /// `fingerprint -d DATASET`.
 type FingerprintArguments =
@@ -57,12 +56,12 @@ type FingerprintArguments =
         member this.Usage =
             match this with
             | Dataset _ -> PrepareUsage.dataset
-            | Workers _ -> PrepareUsage.workers
+            | Workers _ -> PrepareUsage.measureWorkers
             | Extractor _ -> PrepareUsage.extractor
             | Verify -> PrepareUsage.verify
-            | Clean -> PrepareUsage.measureAgain
+            | Clean -> "measure again though there is a fingerprint."
             | Verbose -> PrepareUsage.verbose
-            | Root _ -> PrepareUsage.root
+            | Root _ -> Usage.root
             | Json -> PrepareUsage.json
 
 /// `plan -d DATASET`.
@@ -87,7 +86,7 @@ type PlanArguments =
             | Target_Spacing _ -> PrepareUsage.spacing
             | Plans_Name _ -> PrepareUsage.newName
             | Verbose -> PrepareUsage.verbose
-            | Root _ -> PrepareUsage.root
+            | Root _ -> Usage.root
             | Json -> PrepareUsage.json
 
 /// `preprocess -d DATASET`.
@@ -106,13 +105,13 @@ type PreprocessArguments =
         member this.Usage =
             match this with
             | Dataset _ -> PrepareUsage.dataset
-            | Plans _ -> "name of the plans (default: nnUNetPlans)."
+            | Plans _ -> Usage.plans
             | Configurations _ -> PrepareUsage.configurations
-            | Workers _ -> PrepareUsage.workers + " One number, or one for each configuration."
+            | Workers _ -> PrepareUsage.workers
             | Clean -> "preprocess all cases anew, those that are there too."
             | Verbose -> PrepareUsage.verbose
             | Memory _ -> PrepareUsage.memory
-            | Root _ -> PrepareUsage.root
+            | Root _ -> Usage.root
             | Json -> PrepareUsage.json
 
 /// `plan-and-preprocess -d DATASET`.
@@ -140,18 +139,18 @@ type PlanAndPreprocessArguments =
             match this with
             | Dataset _ -> PrepareUsage.dataset
             | Extractor _ -> PrepareUsage.extractor
-            | Fingerprint_Workers _ -> "cases that are measured at once (default: as -np)."
+            | Fingerprint_Workers _ -> PrepareUsage.measureWorkers
             | Verify -> PrepareUsage.verify
             | No_Preprocessing -> "measure and plan only."
-            | Clean -> PrepareUsage.measureAgain
+            | Clean -> "measure again and preprocess all cases anew, those that are there too."
             | Planner _ -> PrepareUsage.planner
             | Gpu_Memory_Target _ -> PrepareUsage.target
             | Preprocessor _ -> PrepareUsage.preprocessor
             | Target_Spacing _ -> PrepareUsage.spacing
             | Plans_Name _ -> PrepareUsage.newName
             | Configurations _ -> PrepareUsage.configurations
-            | Workers _ -> PrepareUsage.workers + " One number, or one for each configuration."
+            | Workers _ -> PrepareUsage.workers
             | Verbose -> PrepareUsage.verbose
             | Memory _ -> PrepareUsage.memory
-            | Root _ -> PrepareUsage.root
+            | Root _ -> Usage.root
             | Json -> PrepareUsage.json

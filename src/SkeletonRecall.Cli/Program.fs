@@ -10,10 +10,14 @@ open SkeletonRecall.Training
 let private dispatch (terminal: Terminal) (command: Arguments) : int =
     match command with
     | Demo arguments -> Demo.run terminal arguments
-    | Fingerprint arguments -> Prepare.fingerprint arguments |> Prepare.run terminal
-    | Plan arguments -> Prepare.plan arguments |> Prepare.run terminal
-    | Preprocess arguments -> Prepare.preprocess arguments |> Prepare.run terminal
-    | Plan_And_Preprocess arguments -> Prepare.planAndPreprocess arguments |> Prepare.run terminal
+    | Arguments.Sample arguments -> MakeSample.run terminal arguments
+    | Convert arguments -> Convert.run terminal arguments
+    | Verify arguments -> Verify.run terminal arguments
+    | Fingerprint arguments -> PrepareJob.fingerprint arguments |> Prepare.run terminal
+    | Plan arguments -> PrepareJob.plan arguments |> Prepare.run terminal
+    | Preprocess arguments -> PrepareJob.preprocess arguments |> Prepare.run terminal
+    | Plan_And_Preprocess arguments -> PrepareJob.planAndPreprocess arguments |> Prepare.run terminal
+    | Weigh arguments -> Weigh.run terminal arguments
     | Train arguments -> Train.run terminal arguments
     | Predict arguments -> Predict.run terminal arguments
     | Ensemble arguments -> Combine.ensemble terminal arguments
@@ -23,10 +27,6 @@ let private dispatch (terminal: Terminal) (command: Arguments) : int =
     | Compare arguments -> Compare.run terminal arguments
     | Report arguments -> Report.run terminal arguments
     | Skeletonize arguments -> Skeletonize.run terminal arguments
-    | Verify arguments -> Verify.run terminal arguments
-    | Convert arguments -> Convert.run terminal arguments
-    | Arguments.Sample arguments -> MakeSample.run terminal arguments
-    | Weigh arguments -> Weigh.run terminal arguments
     | Version ->
         let version =
             Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()

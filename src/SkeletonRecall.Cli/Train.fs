@@ -11,25 +11,6 @@ open SkeletonRecall.Training
 [<RequireQualifiedAccess>]
 module Train =
 
-    let private wrong (subject: string) (got: string) (wanted: string) : Result<'T, Problem> =
-        Error(Mismatch(subject, got, wanted))
-
-    /// The only device that is served so far.
-    let requireCpu (device: string option) : Result<unit, Problem> =
-        match device with
-        | None
-        | Some "cpu" -> Ok()
-        | Some other -> wrong "--device" $"'%s{other}'" "cpu, the only device that is served"
-
-    /// Sets the threads of a tensor operation.
-    let setThreads (count: int) : unit =
-        LibTorch.ensure ()
-        TorchSharp.torch.set_num_threads count
-
-    /// The three folders, from the environment or the root that was named.
-    let roots (root: string option) : Roots =
-        Store.roots (Environment.GetEnvironmentVariable >> Option.ofObj) root
-
     let private parseSupervision (text: string option) : Result<Supervision option, Problem> =
         match text with
         | None -> Ok None
@@ -43,17 +24,6 @@ module Train =
                     "recall-at-full, full-resolution, all-heads or all-heads-nearest"
                 ))
 
-    /// The objective of a flag's text, or what is wrong with it, and where.
-    let parseObjective (flag: string) (text: string option) : Result<Objective option, Problem> =
-        match text with
-        | None -> Ok None
-        | Some text ->
-            Objective.parse text
-            |> Result.map Some
-            |> Result.mapError (fun reason ->
-                let reason = reason.Replace("At character", "at character").TrimEnd '.'
-                Unreadable(flag, reason))
-
     // Flags edit the recall term; without one they mean nothing and are refused.
     let private edited
         (weight: float option)
@@ -65,13 +35,13 @@ module Train =
 
         match weight, radius with
         | Some weight, _ when not recall ->
-            wrong "--recall-weight" $"%g{weight}" "an objective with skeleton-recall; this one has no such term"
+            Flags.wrong "--recall-weight" $"%g{weight}" "an objective with skeleton-recall; this one has no such term"
         | _, Some radius when not recall ->
-            wrong "--tube-radius" $"%d{radius}" "an objective with skeleton-recall; this one has no such term"
+            Flags.wrong "--tube-radius" $"%d{radius}" "an objective with skeleton-recall; this one has no such term"
         | Some weight, _ when not (Double.IsFinite weight && weight >= 0.0) ->
-            wrong "--recall-weight" $"%g{weight}" "0 or more"
+            Flags.wrong "--recall-weight" $"%g{weight}" "0 or more"
         | _, Some radius when (TubeOptions.radiusProblem (TubeRadius.Steps radius)).IsSome ->
-            wrong "--tube-radius" $"%d{radius}" $"0 to %d{TubeOptions.MostSteps} steps"
+            Flags.wrong "--tube-radius" $"%d{radius}" $"0 to %d{TubeOptions.MostSteps} steps"
         | _ ->
             let apply change value objective =
                 value
@@ -108,22 +78,17 @@ module Train =
             if parts |> List.forall (fun (isNumber, axis) -> isNumber && axis <= most) then
                 Ok(true, Some(parts |> List.map snd |> List.distinct |> List.sort))
             else
-                wrong "--mirror" $"'%s{text}'" $"all, none, or axes from 0 to %d{most} as 0,1"
+                Flags.wrong "--mirror" $"'%s{text}'" $"all, none, or axes from 0 to %d{most} as 0,1"
 
     let private skeletons (text: string option) (objective: Objective) : Result<SkeletonSource, Problem> =
         match text with
         | None -> Ok TrainOptions.standard.Skeletons
         | Some name when not (Objective.needsSkeleton objective) ->
-            wrong "--skeletons" $"'%s{name}'" "an objective with skeleton-recall; this one has no such term"
+            Flags.wrong "--skeletons" $"'%s{name}'" "an objective with skeleton-recall; this one has no such term"
         | Some name ->
             match SkeletonSource.tryParse name with
             | Some source -> Ok source
-            | None -> wrong "--skeletons" $"'%s{name}'" "patch or cached"
-
-    let private checkRange (name: string) (least: int) (value: int option) : Result<unit, Problem> =
-        match value with
-        | Some value when value < least -> wrong name (string value) $"%d{least} or more"
-        | _ -> Ok()
+            | None -> Flags.wrong "--skeletons" $"'%s{name}'" "patch or cached"
 
     /// Validations on whole cases: how often, of what, and whether one decides on the best checkpoint.
     let private wholeCases
@@ -131,22 +96,22 @@ module Train =
         (options: TrainOptions)
         : Result<TrainOptions, Problem> =
         Problem.attempt {
-            do! checkRange "--validate-every" 0 (arguments.TryGetResult TrainArguments.Validate_Every)
+            do! Flags.atLeast "--validate-every" 0 (arguments.TryGetResult TrainArguments.Validate_Every)
 
             let! measures =
                 match arguments.TryGetResult TrainArguments.Measures with
                 | None -> Ok options.Measures
-                | Some names -> Evaluate.measures "--measures" names
+                | Some names -> Flags.measures "--measures" names
 
             let! bestBy =
                 match arguments.TryGetResult TrainArguments.Best_By with
                 | None -> Ok None
                 | Some name ->
-                    Evaluate.measures "--best-by" name
+                    Flags.measures "--best-by" name
                     |> Result.bind (fun found ->
                         match found with
                         | [ measure ] when Measure.better measure <> Better.Neither -> Ok(Some measure)
-                        | _ -> wrong "--best-by" $"'%s{name}'" "one measure that is better when higher or lower")
+                        | _ -> Flags.wrong "--best-by" $"'%s{name}'" "one measure that is better when higher or lower")
 
             let asked =
                 arguments.Contains TrainArguments.Measures
@@ -156,7 +121,8 @@ module Train =
                 arguments.GetResult(TrainArguments.Validate_Every, (if asked then 10 else Int32.MaxValue))
 
             if bestBy.IsSome && every = 0 then
-                return! wrong "--best-by" "--validate-every 0" "validations on whole cases, every epoch or less often"
+                return!
+                    Flags.wrong "--best-by" "--validate-every 0" "validations on whole cases, every epoch or less often"
             else
                 return
                     { options with
@@ -170,23 +136,24 @@ module Train =
         match count with
         | None
         | Some 1 -> Ok()
-        | Some count -> wrong "-num_gpus" $"%d{count}" "1: training on several processors at once is not served"
+        | Some count -> Flags.wrong "-num_gpus" $"%d{count}" "1: training on several processors at once is not served"
 
     let private pretrained (arguments: ParseResults<TrainArguments>) : Result<(string * bool) option, Problem> =
         let withHeads = arguments.Contains TrainArguments.Pretrained_Heads
 
         match arguments.TryGetResult TrainArguments.Pretrained_Weights with
         | Some _ when arguments.Contains TrainArguments.Continue ->
-            wrong "-pretrained_weights" "--c beside it" "one of them: a run that goes on has its weights"
+            Flags.wrong "-pretrained_weights" "--c beside it" "one of them: a run that goes on has its weights"
         | Some path -> Ok(Some(path, withHeads))
-        | None when withHeads -> wrong "--pretrained-heads" "no weights" "-pretrained_weights CHECKPOINT beside it"
+        | None when withHeads ->
+            Flags.wrong "--pretrained-heads" "no weights" "-pretrained_weights CHECKPOINT beside it"
         | None -> Ok None
 
     /// The request of a command line, or what is wrong with it.
     let request (arguments: ParseResults<TrainArguments>) : Result<TrainRequest, Problem> =
         Problem.attempt {
             let dataset, configuration, fold = arguments.GetResult TrainArguments.Target
-            do! requireCpu (arguments.TryGetResult TrainArguments.Device)
+            do! Flags.requireCpu (arguments.TryGetResult TrainArguments.Device)
 
             do! requireOneGpu (arguments.TryGetResult TrainArguments.Num_Gpus)
 
@@ -195,7 +162,7 @@ module Train =
                 | None -> Ok None
                 | Some name -> TrainerName.decode name |> Result.map Some
 
-            let! loss = parseObjective "--loss" (arguments.TryGetResult TrainArguments.Loss)
+            let! loss = Flags.objective "--loss" (arguments.TryGetResult TrainArguments.Loss)
 
             let! supervision =
                 parseSupervision (arguments.TryGetResult TrainArguments.Supervision)
@@ -223,24 +190,24 @@ module Train =
             let standard = TrainOptions.standard
             let epochs = decoded |> Option.bind _.Epochs |> Option.defaultValue standard.Epochs
 
-            do! checkRange "--epochs" 1 (arguments.TryGetResult TrainArguments.Epochs)
-            do! checkRange "--iterations" 1 (arguments.TryGetResult TrainArguments.Iterations)
-            do! checkRange "--validation-iterations" 0 (arguments.TryGetResult TrainArguments.Validation_Iterations)
-            do! checkRange "--batch-size" 1 (arguments.TryGetResult TrainArguments.Batch_Size)
-            do! checkRange "--base-features" 1 (arguments.TryGetResult TrainArguments.Base_Features)
-            do! checkRange "--max-features" 1 (arguments.TryGetResult TrainArguments.Max_Features)
-            do! checkRange "--save-every" 1 (arguments.TryGetResult TrainArguments.Save_Every)
-            do! checkRange "--workers" 0 (arguments.TryGetResult TrainArguments.Workers)
-            do! checkRange "--threads" 1 (arguments.TryGetResult TrainArguments.Threads)
+            do! Flags.atLeast "--epochs" 1 (arguments.TryGetResult TrainArguments.Epochs)
+            do! Flags.atLeast "--iterations" 1 (arguments.TryGetResult TrainArguments.Iterations)
+            do! Flags.atLeast "--validation-iterations" 0 (arguments.TryGetResult TrainArguments.Validation_Iterations)
+            do! Flags.atLeast "--batch-size" 1 (arguments.TryGetResult TrainArguments.Batch_Size)
+            do! Flags.atLeast "--base-features" 1 (arguments.TryGetResult TrainArguments.Base_Features)
+            do! Flags.atLeast "--max-features" 1 (arguments.TryGetResult TrainArguments.Max_Features)
+            do! Flags.atLeast "--save-every" 1 (arguments.TryGetResult TrainArguments.Save_Every)
+            do! Flags.atLeast "--workers" 0 (arguments.TryGetResult TrainArguments.Workers)
+            do! Flags.atLeast "--threads" 1 (arguments.TryGetResult TrainArguments.Threads)
             let! measured = wholeCases arguments standard
             let rate = arguments.GetResult(TrainArguments.Learning_Rate, standard.LearningRate)
 
             if not (Double.IsFinite rate && rate > 0.0) then
-                return! wrong "--learning-rate" $"%g{rate}" "a number above 0"
+                return! Flags.wrong "--learning-rate" $"%g{rate}" "a number above 0"
             else
                 return
                     {
-                        Roots = roots (arguments.TryGetResult TrainArguments.Root)
+                        Roots = Flags.roots (arguments.TryGetResult TrainArguments.Root)
                         Dataset = dataset
                         Configuration = configuration
                         Fold = fold
@@ -323,7 +290,7 @@ module Train =
     let run (terminal: Terminal) (arguments: ParseResults<TrainArguments>) : int =
         Problem.attempt {
             let! request = request arguments
-            Option.iter setThreads (arguments.TryGetResult TrainArguments.Threads)
+            Option.iter Flags.setThreads (arguments.TryGetResult TrainArguments.Threads)
 
             Terminal.line
                 terminal

@@ -86,7 +86,7 @@ module Verify =
             arguments.GetResult(VerifyArguments.Workers, min 8 Environment.ProcessorCount)
 
         let asJson = arguments.Contains VerifyArguments.Json
-        let roots = Train.roots (arguments.TryGetResult VerifyArguments.Root)
+        let roots = Flags.roots (arguments.TryGetResult VerifyArguments.Root)
 
         let result =
             Problem.attempt {

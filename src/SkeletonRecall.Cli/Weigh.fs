@@ -9,9 +9,6 @@ open SkeletonRecall.Training
 [<RequireQualifiedAccess>]
 module Weigh =
 
-    let private wrong (subject: string) (got: string) (wanted: string) : Result<'T, Problem> =
-        Error(Mismatch(subject, got, wanted))
-
     // A file, or the first of a run's checkpoints that is there.
     let private checkpoint (path: string) : string =
         if Files.exists path then
@@ -28,16 +25,16 @@ module Weigh =
         let ratio = arguments.GetResult(WeighArguments.Ratio, 1.0)
 
         if batches < 1 then
-            wrong "--batches" $"%d{batches}" "1 or more"
+            Flags.wrong "--batches" $"%d{batches}" "1 or more"
         elif not (Double.IsFinite ratio && ratio > 0.0) then
-            wrong "--ratio" $"%g{ratio}" "a number above 0"
+            Flags.wrong "--ratio" $"%g{ratio}" "a number above 0"
         elif arguments.GetResult(WeighArguments.Threads, 1) < 1 then
-            wrong "--threads" $"%d{arguments.GetResult WeighArguments.Threads}" "1 or more"
+            Flags.wrong "--threads" $"%d{arguments.GetResult WeighArguments.Threads}" "1 or more"
         else
-            Train.parseObjective "--objective" (arguments.TryGetResult WeighArguments.Objective)
+            Flags.objective "--objective" (arguments.TryGetResult WeighArguments.Objective)
             |> Result.map (fun objective ->
                 {
-                    Roots = Train.roots (arguments.TryGetResult WeighArguments.Root)
+                    Roots = Flags.roots (arguments.TryGetResult WeighArguments.Root)
                     Dataset = arguments.GetResult WeighArguments.Dataset
                     Checkpoint = arguments.TryGetResult WeighArguments.Checkpoint |> Option.map checkpoint
                     Objective = objective
@@ -93,7 +90,7 @@ module Weigh =
     let run (terminal: Terminal) (arguments: ParseResults<WeighArguments>) : int =
         Problem.attempt {
             let! request = request arguments
-            Option.iter Train.setThreads (arguments.TryGetResult WeighArguments.Threads)
+            Option.iter Flags.setThreads (arguments.TryGetResult WeighArguments.Threads)
 
             let! weighed =
                 Terminal.progress terminal "weighing" (fun report ->

@@ -26,5 +26,5 @@ type WeighArguments =
             | Ratio _ -> "how hard a term with its weight should pull, against all others together (default: 1)."
             | Json _ -> "file to write the figures to."
             | Seed _ -> "seed of the batches, and of the weights without a checkpoint (default: 0)."
-            | Root _ -> "folder with raw, preprocessed and results (default: ./skeleton-recall)."
-            | Threads _ -> "threads of a tensor operation (default: all cores)."
+            | Root _ -> Usage.root
+            | Threads _ -> Usage.threads

@@ -6,19 +6,6 @@ open Expecto
 open SkeletonRecall
 open SkeletonRecall.Training
 
-let private succeeded (arguments: string list) : Outcome =
-    let outcome = Commands.run arguments
-    Expect.equal outcome.Code 0 $"%A{arguments}: %s{outcome.Error}"
-    outcome
-
-let private failed (arguments: string list) (parts: string list) : unit =
-    let outcome = Commands.run arguments
-    Expect.equal outcome.Code 1 $"%A{arguments}: %s{outcome.Output}"
-    Expect.equal (outcome.Error.TrimEnd().Split('\n').Length) 1 outcome.Error
-
-    for part in parts do
-        Expect.stringContains outcome.Error part "message"
-
 [<Tests>]
 let tests =
     testList
@@ -29,7 +16,7 @@ let tests =
                     let here = [ "--root"; root ]
 
                     let outcome =
-                        succeeded (
+                        Commands.succeeded (
                             [
                                 "sample"
                                 "cracks"
@@ -49,7 +36,7 @@ let tests =
                     let source = Path.Combine(root, "raw", "Dataset001_Cracks")
 
                     let outcome =
-                        succeeded (
+                        Commands.succeeded (
                             [
                                 "convert"
                                 "images"
@@ -67,7 +54,7 @@ let tests =
 
                     Expect.stringContains outcome.Output "1 -> 1 crack" "values"
                     Expect.stringContains outcome.Output "3 training cases" "cases"
-                    succeeded ([ "verify"; "1"; "2" ] @ here) |> ignore
+                    Commands.succeeded ([ "verify"; "1"; "2" ] @ here) |> ignore
 
                     let map (name: string) =
                         Reader.mask (Path.Combine(root, "raw", name, "labelsTr", "cracks_000.png"))
@@ -82,16 +69,30 @@ let tests =
                     let here = [ "--root"; root ]
                     let sample (arguments: string list) = [ "sample" ] @ arguments @ here
                     let convert (arguments: string list) = [ "convert" ] @ arguments @ here
-                    failed (sample [ "trees"; "Dataset001_A" ]) [ "trees"; "willis" ]
-                    failed (sample [ "roads"; "Roads" ]) [ "Roads"; "Dataset001_Vessels" ]
-                    failed (sample [ "roads"; "Dataset001_A"; "--size"; "7" ]) [ "--size"; "48" ]
-                    failed (sample [ "roads"; "Dataset001_A"; "--cases"; "0" ]) [ "--cases" ]
-                    failed (convert [ "pets"; root; "Dataset001_A" ]) [ "pets"; "toothfairy" ]
-                    failed (convert [ "drive"; root; "Dataset001_A"; "--threshold"; "3" ]) [ "--threshold"; "images" ]
-                    failed (convert [ "drive"; root; "Dataset001_A"; "--binary" ]) [ "--binary"; "topcow" ]
-                    failed (convert [ "topcow"; root; "Dataset001_A"; "--modality"; "us" ]) [ "us"; "both" ]
-                    failed (convert [ "images"; root; "Dataset001_A"; "--background"; "white" ]) [ "white"; "#rrggbb" ]
-                    failed (convert [ "images"; root; "Dataset001_A"; "--ending"; ".jpg" ]) [ ".jpg"; ".png" ]
-                    failed (convert [ "drive"; root; "Dataset001_A" ]) [ "training/images/*_training.tif" ])
+                    Commands.failed 1 (sample [ "trees"; "Dataset001_A" ]) [ "trees"; "willis" ]
+                    Commands.failed 1 (sample [ "roads"; "Roads" ]) [ "Roads"; "Dataset001_Vessels" ]
+                    Commands.failed 1 (sample [ "roads"; "Dataset001_A"; "--size"; "7" ]) [ "--size"; "48" ]
+                    Commands.failed 1 (sample [ "roads"; "Dataset001_A"; "--cases"; "0" ]) [ "--cases" ]
+                    Commands.failed 1 (convert [ "pets"; root; "Dataset001_A" ]) [ "pets"; "toothfairy" ]
+
+                    Commands.failed
+                        1
+                        (convert [ "drive"; root; "Dataset001_A"; "--threshold"; "3" ])
+                        [ "--threshold"; "images" ]
+
+                    Commands.failed 1 (convert [ "drive"; root; "Dataset001_A"; "--binary" ]) [ "--binary"; "topcow" ]
+                    Commands.failed 1 (convert [ "topcow"; root; "Dataset001_A"; "--modality"; "us" ]) [ "us"; "both" ]
+
+                    Commands.failed
+                        1
+                        (convert [ "images"; root; "Dataset001_A"; "--background"; "white" ])
+                        [ "white"; "#rrggbb" ]
+
+                    Commands.failed
+                        1
+                        (convert [ "images"; root; "Dataset001_A"; "--ending"; ".jpg" ])
+                        [ ".jpg"; ".png" ]
+
+                    Commands.failed 1 (convert [ "drive"; root; "Dataset001_A" ]) [ "training/images/*_training.tif" ])
             }
         ]

@@ -4,25 +4,9 @@ open System.IO
 open System.Text.Json
 open Expecto
 open SkeletonRecall
-open SkeletonRecall.Training
 
 let private writeData (root: string) : string =
-    let folder = Path.Combine(root, "raw", "Dataset001_Toy")
-
-    Synthetic.writeDataset
-        { Synthetic.standard with
-            Extent = Extent.plane 48 48
-            Trees = 1
-            Blobs = 2
-        }
-        (Seed.ofInt 3)
-        3
-        1
-        folder
-    |> Problem.orThrow
-    |> ignore
-
-    folder
+    ToyData.write (Extent.plane 48 48) 3 1 root
 
 [<Tests>]
 let tests =

@@ -4,31 +4,9 @@ open System.IO
 open System.Text.Json
 open Expecto
 open SkeletonRecall
-open SkeletonRecall.Cli
-open SkeletonRecall.Training
 
-/// Three small cases.
 let private writeData (root: string) : unit =
-    Synthetic.writeDataset
-        { Synthetic.standard with
-            Extent = Extent.plane 64 64
-            Trees = 1
-            Blobs = 2
-        }
-        (Seed.ofInt 3)
-        3
-        0
-        (Path.Combine(root, "raw", "Dataset001_Toy"))
-    |> Problem.orThrow
-    |> ignore
-
-let private failed (arguments: string list) (parts: string list) : unit =
-    let outcome = Commands.run arguments
-    Expect.isGreaterThan outcome.Code 0 $"exit code of %A{arguments}: %s{outcome.Output}"
-    Expect.equal (outcome.Error.TrimEnd().Split('\n').Length) 1 $"one line: %s{outcome.Error}"
-
-    for part in parts do
-        Expect.stringContains outcome.Error part "message"
+    ToyData.write (Extent.plane 64 64) 3 0 root |> ignore
 
 [<Tests>]
 let tests =
@@ -151,14 +129,19 @@ let tests =
                     Commands.inFolder (fun root ->
                         writeData root
                         let weigh (rest: string list) = [ "weigh"; "1"; "--root"; root ] @ rest
-                        failed (weigh [ "--batches"; "0" ]) [ "--batches"; "got 0"; "1 or more" ]
-                        failed (weigh [ "--ratio"; "-1" ]) [ "--ratio"; "-1"; "above 0" ]
-                        failed (weigh [ "--ratio"; "NaN" ]) [ "--ratio"; "NaN"; "above 0" ]
-                        failed (weigh [ "--threads"; "0" ]) [ "--threads"; "1 or more" ]
-                        failed (weigh [ "--objective"; "dice + nonsense" ]) [ "--objective"; "nonsense" ]
-                        failed (weigh [ "--checkpoint"; Path.Combine(root, "none") ]) [ "none"; "not found" ]
-                        failed [ "weigh"; "2"; "--root"; root ] [ "2" ]
-                        failed [ "weigh" ] [ "DATASET" ])
+                        Commands.failed 1 (weigh [ "--batches"; "0" ]) [ "--batches"; "got 0"; "1 or more" ]
+                        Commands.failed 1 (weigh [ "--ratio"; "-1" ]) [ "--ratio"; "-1"; "above 0" ]
+                        Commands.failed 1 (weigh [ "--ratio"; "NaN" ]) [ "--ratio"; "NaN"; "above 0" ]
+                        Commands.failed 1 (weigh [ "--threads"; "0" ]) [ "--threads"; "1 or more" ]
+                        Commands.failed 1 (weigh [ "--objective"; "dice + nonsense" ]) [ "--objective"; "nonsense" ]
+
+                        Commands.failed
+                            1
+                            (weigh [ "--checkpoint"; Path.Combine(root, "none") ])
+                            [ "none"; "not found" ]
+
+                        Commands.failed 1 [ "weigh"; "2"; "--root"; root ] [ "2" ]
+                        Commands.failed 2 [ "weigh" ] [ "DATASET" ])
                 }
             ]
     )

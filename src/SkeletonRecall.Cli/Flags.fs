@@ -1,0 +1,63 @@
+namespace SkeletonRecall.Cli
+
+open System
+open SkeletonRecall
+open SkeletonRecall.Training
+
+/// What several commands read from their flags in the same way.
+[<RequireQualifiedAccess>]
+module Flags =
+
+    /// The problem of a flag: what came, and what was wanted.
+    let wrong (flag: string) (got: string) (wanted: string) : Result<'T, Problem> = Error(Mismatch(flag, got, wanted))
+
+    /// A number that was given is no less than this.
+    let atLeast (flag: string) (least: int) (value: int option) : Result<unit, Problem> =
+        match value with
+        | Some value when value < least -> wrong flag (string value) $"%d{least} or more"
+        | _ -> Ok()
+
+    /// The three folders, from the environment or the root that was named.
+    let roots (root: string option) : Roots =
+        Store.roots (Environment.GetEnvironmentVariable >> Option.ofObj) root
+
+    /// The only device that is served so far.
+    let requireCpu (device: string option) : Result<unit, Problem> =
+        match device with
+        | None
+        | Some "cpu" -> Ok()
+        | Some other -> wrong "--device" $"'%s{other}'" "cpu, the only device that is served"
+
+    /// Sets the threads of a tensor operation.
+    let setThreads (count: int) : unit =
+        LibTorch.ensure ()
+        TorchSharp.torch.set_num_threads count
+
+    /// The objective of a flag's text, or what is wrong with it, and where.
+    let objective (flag: string) (text: string option) : Result<Objective option, Problem> =
+        match text with
+        | None -> Ok None
+        | Some text ->
+            Objective.parse text
+            |> Result.map Some
+            |> Result.mapError (fun reason ->
+                let reason = reason.Replace("At character", "at character").TrimEnd '.'
+                Unreadable(flag, reason))
+
+    /// Names of measures, separated by commas, or `all`.
+    let measures (flag: string) (text: string) : Result<Measure list, Problem> =
+        if text.Trim().ToLowerInvariant() = "all" then
+            Ok Measure.all
+        else
+            text.Split(',', StringSplitOptions.RemoveEmptyEntries ||| StringSplitOptions.TrimEntries)
+            |> Array.toList
+            |> Problem.traverse (fun name ->
+                Measure.parse name
+                |> Result.mapError (fun _ ->
+                    let known = Measure.all |> List.map Measure.print |> String.concat ", "
+                    Mismatch(flag, $"'%s{name}'", $"names of measures, separated by commas: %s{known}")))
+            |> Result.bind (fun found ->
+                if found.IsEmpty then
+                    Error(Mismatch(flag, "no name", "at least one measure"))
+                else
+                    Ok found)
