@@ -50,9 +50,9 @@ module ImageFile =
 
     /// The image, or the reason why it cannot be one: numbers that are not finite.
     let toImage (file: ImageFile) : Result<Image, string> =
-        let data = Elements.toFloats file.Values
+        let data = VoxelValues.toFloats file.Values
 
-        match Elements.strange data with
+        match VoxelValues.strange data with
         | 0 ->
             Ok
                 {

@@ -68,7 +68,7 @@ module internal MaskCoding =
                 ||| (sample at 2 >>> shift))
 
     let private ofVoxels (file: ImageFile) : Result<Kind * int[], string> =
-        Elements.guard (fun () -> Elements.toLabels file.Values)
+        Elements.guard (fun () -> VoxelValues.toLabels file.Values)
         |> Result.bind (fun values ->
             let count = file.Extent.Count
             let value (channel: int) (at: int) : int = int values[channel * count + at]

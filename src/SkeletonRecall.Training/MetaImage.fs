@@ -49,7 +49,7 @@ module MetaImage =
 
         // The key ElementDataFile ends the header.
         let rec walk () : unit =
-            match Elements.line budget stream with
+            match TextHeader.line budget stream with
             | None -> ()
             | Some line ->
                 let equals = line.IndexOf '='
@@ -103,13 +103,13 @@ module MetaImage =
 
         let says (names: string list) : bool = find names |> Option.exists isTrue
         let file = wanted "ElementDataFile"
-        let sizes = Elements.wholes "DimSize" (wanted "DimSize")
+        let sizes = TextHeader.wholes "DimSize" (wanted "DimSize")
         let kind = element (wanted "ElementType")
 
         let inside =
             match find [ "ElementNumberOfChannels" ] with
             | Some value ->
-                match Elements.wholes "ElementNumberOfChannels" value with
+                match TextHeader.wholes "ElementNumberOfChannels" value with
                 | [ channels ] -> channels
                 | _ -> refuse "its header gives ElementNumberOfChannels in a strange way"
             | None -> 1L
@@ -129,7 +129,7 @@ module MetaImage =
             refuse "its voxels are written as text; save it with BinaryData = True"
 
         let read (data: Stream) : NpyValues =
-            match find [ "HeaderSize" ] |> Option.map (Elements.wholes "HeaderSize") with
+            match find [ "HeaderSize" ] |> Option.map (TextHeader.wholes "HeaderSize") with
             | None
             | Some [ 0L ] -> ()
             | Some [ -1L ] when not compressed ->
@@ -137,15 +137,7 @@ module MetaImage =
             | Some [ offset ] when offset > 0L && offset <= data.Length -> data.Position <- offset
             | Some _ -> refuse "its header gives a HeaderSize that lies outside the file"
 
-            let held = data.Length - data.Position
-
-            if compressed then
-                use unzipped = inflate data
-                let values = Elements.read kind bigEndian true total held unzipped
-                unzipped.ReadByte() |> ignore
-                values
-            else
-                Elements.read kind bigEndian false total held data
+            TextHeader.read kind bigEndian (if compressed then Some inflate else None) total data
 
         let values =
             if file.Equals("LOCAL", StringComparison.OrdinalIgnoreCase) then
@@ -153,14 +145,14 @@ module MetaImage =
             elif file = "LIST" || file.Contains '%' || file.Contains ' ' then
                 refuse $"its voxels are spread over several files (%s{file}); save them in one"
             else
-                use data = Elements.dataFile beside file
+                use data = TextHeader.dataFile beside file
                 read data
 
         let rank = extent.Rank
 
         let several (names: string list) : float list option =
             find names
-            |> Option.map (fun value -> Elements.numbers names.Head value)
+            |> Option.map (fun value -> TextHeader.numbers names.Head value)
             |> Option.map (fun values ->
                 if values.Length < rank then
                     refuse $"its header gives %d{values.Length} numbers of %s{names.Head} to %d{rank} axes"
@@ -215,10 +207,10 @@ module MetaImage =
             "BinaryDataByteOrderMSB = False"
             "CompressedData = True"
             $"CompressedDataSize = %d{compressedSize}"
-            $"TransformMatrix = %s{Elements.print matrix}"
-            $"Offset = %s{Elements.print file.Geometry.Origin}"
-            "CenterOfRotation = " + Elements.print (List.replicate rank 0.0)
-            $"ElementSpacing = %s{Elements.print (List.rev file.Spacing.Values)}"
+            $"TransformMatrix = %s{TextHeader.print matrix}"
+            $"Offset = %s{TextHeader.print file.Geometry.Origin}"
+            "CenterOfRotation = " + TextHeader.print (List.replicate rank 0.0)
+            $"ElementSpacing = %s{TextHeader.print (List.rev file.Spacing.Values)}"
             "DimSize = "
             + (List.rev file.Extent.Shape |> List.map string |> String.concat " ")
             if file.Channels > 1 then

@@ -161,7 +161,7 @@ module Nifti =
             Geometry = geometry
             Values =
                 if isScaled then
-                    Elements.scaled header.Slope header.Intercept values
+                    VoxelValues.scaled header.Slope header.Intercept values
                 else
                     values
         }

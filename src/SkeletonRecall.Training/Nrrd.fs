@@ -75,13 +75,13 @@ module Nrrd =
         let budget = ref 1048576
         let found = Dictionary<string, string>()
 
-        match Elements.line budget stream with
+        match TextHeader.line budget stream with
         | Some first when first.StartsWith("NRRD000", StringComparison.Ordinal) -> ()
         | None -> refuse "the file is empty"
         | Some _ -> refuse "it is not a NRRD file"
 
         let rec walk () : unit =
-            match Elements.line budget stream with
+            match TextHeader.line budget stream with
             | None
             | Some "" -> ()
             | Some line ->
@@ -106,7 +106,7 @@ module Nrrd =
             if entry = "none" then
                 None
             else
-                Some(Elements.numbers "a vector" (entry.Trim('(', ')').Replace(',', ' '))))
+                Some(TextHeader.numbers "a vector" (entry.Trim('(', ')').Replace(',', ' '))))
 
     // The signs that turn the file's space into LPS.
     let private signs (space: string) : float list =
@@ -136,7 +136,7 @@ module Nrrd =
 
         let sizes =
             match find "sizes" with
-            | Some value -> Elements.wholes "sizes" value
+            | Some value -> TextHeader.wholes "sizes" value
             | None -> refuse "its header does not say sizes"
 
         let perAxis (name: string) (length: int) : unit =
@@ -148,7 +148,7 @@ module Nrrd =
 
         let spacings =
             find "spacings"
-            |> Option.map (fun value -> Elements.numbers "spacings" (value.ToLowerInvariant().Replace("nan", "NaN")))
+            |> Option.map (fun value -> TextHeader.numbers "spacings" (value.ToLowerInvariant().Replace("nan", "NaN")))
 
         spacings |> Option.iter (fun list -> perAxis "spacings" list.Length)
 
@@ -247,11 +247,11 @@ module Nrrd =
         let extent = ImageFile.extent (List.rev (without header.ChannelAxis header.Sizes))
         let total = Elements.count header.Sizes
 
-        let compressed =
+        let inflate =
             match (wanted "encoding").ToLowerInvariant() with
-            | "raw" -> false
+            | "raw" -> None
             | "gzip"
-            | "gz" -> true
+            | "gz" -> Some(fun data -> new GZipStream(data, CompressionMode.Decompress, true) :> Stream)
             | other -> refuse $"its encoding '%s{other}' is not served; raw and gzip are"
 
         let bigEndian =
@@ -266,21 +266,12 @@ module Nrrd =
             | true, value when value <> "0" -> refuse $"its header says %s{name}, which is not served"
             | _ -> ()
 
-        let read (data: Stream) : NpyValues =
-            let held = data.Length - data.Position
-
-            if compressed then
-                use unzipped = new GZipStream(data, CompressionMode.Decompress, true)
-                let values = Elements.read kind bigEndian true total held unzipped
-                unzipped.ReadByte() |> ignore
-                values
-            else
-                Elements.read kind bigEndian false total held data
+        let read: Stream -> NpyValues = TextHeader.read kind bigEndian inflate total
 
         let values =
             match fields.TryGetValue "data file" with
             | true, name ->
-                use data = Elements.dataFile beside name
+                use data = TextHeader.dataFile beside name
                 read data
             | _ -> read stream
 
@@ -316,7 +307,7 @@ module Nrrd =
         let several = file.Channels > 1
 
         let vector (values: float list) : string =
-            "(" + (Elements.print values).Replace(' ', ',') + ")"
+            "(" + (TextHeader.print values).Replace(' ', ',') + ")"
 
         let directions =
             List.init rank (fun axis ->

@@ -96,7 +96,7 @@ module Pipeline =
         (configuration: Configuration)
         (cases: CaseId list)
         : Result<StoredCase list option, Problem> =
-        Preparation.tryCases request.Roots rawFolder dataset plans configuration cases
+        PreparedFolder.tryCases request.Roots rawFolder dataset plans configuration cases
 
     // Flags that only a plan made on the spot can follow.
     let private requireNoPlanFlags (request: TrainRequest) : Result<unit, Problem> =

@@ -1,37 +1,9 @@
 namespace SkeletonRecall.Training
 
 open System
-open System.Globalization
 open System.IO
 open System.Threading
 open SkeletonRecall
-
-/// A data set to be measured, planned and preprocessed.
-type PrepareRequest =
-    {
-        Roots: Roots
-        /// Number, name or folder of the data set.
-        Dataset: string
-        /// Cases that are worked on at once, each in a thread of its own.
-        Workers: int
-        /// Bytes that the cases at work may take together by `Preprocess.peakBytes`; a case that needs more is worked on alone.
-        Memory: int64
-        /// Measure anew though there is a fingerprint, and preprocess anew the cases that are there already.
-        Clean: bool
-    }
-
-/// What became of the cases of one configuration.
-type PreparedFolder =
-    {
-        /// The folder of the preprocessed cases.
-        Folder: string
-        /// The configurations that use it.
-        Configurations: string list
-        /// Cases that were preprocessed now.
-        Made: int
-        /// Cases that were there already, complete and made of the same files by the same plans.
-        Kept: int
-    }
 
 /// From raw data sets to fingerprints, plans and preprocessed cases, in nnU-Net's folders and files. What is worth telling
 /// a person goes to `note`; `report` hears the share that is done and the case at hand.
@@ -57,9 +29,6 @@ module Preparation =
             return folder, dataset
         }
 
-    let private target (request: PrepareRequest) (dataset: Dataset) : string =
-        Store.preprocessedFolder request.Roots dataset.Name
-
     // nnU-Net keeps a copy of dataset.json, and of the folds of the raw data set, where they lie.
     let private copyDescription (request: PrepareRequest) (folder: string) (dataset: Dataset) : Result<unit, Problem> =
         let copy (name: string) =
@@ -67,7 +36,7 @@ module Preparation =
 
             if Files.exists source then
                 Files.read source "it is to be copied"
-                |> Result.bind (Ledger.write Ledger.sameJson anotherRoot (target request dataset) name)
+                |> Result.bind (Ledger.write Ledger.sameJson anotherRoot (PrepareRequest.target request dataset) name)
             else
                 Ok()
 
@@ -109,7 +78,7 @@ module Preparation =
         Problem.attempt {
             let! folder, dataset = dataset request
             let! cases = Store.trainingIds folder dataset
-            let target = target request dataset
+            let target = PrepareRequest.target request dataset
             let path = Store.file target fingerprintFile
 
             if Files.exists path && not request.Clean then
@@ -151,7 +120,7 @@ module Preparation =
             Error(Mismatch(what, $"'%s{name}'", "a name that every system takes for a file or folder"))
 
     let private plansPath (request: PrepareRequest) (dataset: Dataset) (name: string) : string =
-        Store.file (target request dataset) (name + ".json")
+        Store.file (PrepareRequest.target request dataset) (name + ".json")
 
     /// The plans of that name of a data set.
     let readPlans (roots: Roots) (datasetName: string) (name: string) : Result<Plans, Problem> =
@@ -201,14 +170,21 @@ module Preparation =
             let! cases = Store.trainingIds folder dataset
 
             let! fingerprint =
-                readFingerprint (Store.file (target request dataset) fingerprintFile) cases
+                readFingerprint (Store.file (PrepareRequest.target request dataset) fingerprintFile) cases
 
             let! plans = Planner.ofFingerprint options dataset fingerprint
             do! requireName "-overwrite_plans_name" plans.PlansName
             let path = plansPath request dataset plans.PlansName
             let! plans = withOthers path plans
             do! copyDescription request folder dataset
-            do! Ledger.writeJson anotherPlans (target request dataset) (plans.PlansName + ".json") (Plans.print plans)
+
+            do!
+                Ledger.writeJson
+                    anotherPlans
+                    (PrepareRequest.target request dataset)
+                    (plans.PlansName + ".json")
+                    (Plans.print plans)
+
             return plans
         }
 
@@ -221,7 +197,7 @@ module Preparation =
                 let ending = Path.GetFileName case.Labels |> string
                 let ending = Reader.endingOf ending |> Option.defaultValue dataset.FileEnding
                 let name = Path.Combine("gt_segmentations", CaseId.value case.Case + ending)
-                do! Ledger.copy anotherRoot (target request dataset) name case.Labels
+                do! Ledger.copy anotherRoot (PrepareRequest.target request dataset) name case.Labels
         }
 
     // Folds that are there are checked; where there are none, five are made if the cases are enough.
@@ -233,153 +209,6 @@ module Preparation =
             Ok()
         else
             Store.splits request.Roots dataset cases |> Result.map ignore
-
-    // All that a preprocessed case depends on, as text: the files, and what is done with them.
-    let private madeOf (dataset: Dataset) (plans: Plans) (configuration: Configuration) (files: CaseFiles) : string =
-        let stamp (path: string) =
-            let file = FileInfo path
-            $"%s{file.Name} %d{file.Length} %d{file.LastWriteTimeUtc.Ticks}"
-
-        let numbers (values: float list) =
-            values
-            |> List.map (fun value -> value.ToString("R", CultureInfo.InvariantCulture))
-            |> String.concat " "
-
-        let scheme (normalization: Normalization) =
-            match normalization with
-            | Ct intensity ->
-                "ct "
-                + numbers [ intensity.Low; intensity.High; intensity.Mean; intensity.Deviation ]
-            | other -> $"%A{other}"
-
-        String.Join(
-            "\n",
-            [
-                $"axes %A{plans.Transpose}; spacing %s{numbers configuration.Spacing}"
-                $"resampling %A{configuration.Resampling}"
-                yield! List.map scheme configuration.Normalization
-                $"regions %A{dataset.Regions}; ignore %A{dataset.Ignore}; reader %A{dataset.ImageReader}"
-                yield! List.map stamp (files.Images @ [ files.Labels ])
-            ]
-        )
-
-    // A file that is none of ours: Python's nnU-Net keeps .npz, .npy, .b2nd and .pkl files there.
-    let private tryForeign (folder: string) : Result<string option, Problem> =
-        if not (Directory.Exists folder) then
-            Ok None
-        else
-            Store.fileNames folder "the folder of preprocessed cases"
-            |> Result.map (
-                List.tryFind (fun name ->
-                    not (
-                        name.EndsWith(PreprocessedStore.ending, StringComparison.Ordinal)
-                        || name.EndsWith(".tmp", StringComparison.Ordinal)
-                    ))
-            )
-
-    // Bytes that each case will take, by the fingerprint.
-    let private needs
-        (dataset: Dataset)
-        (plans: Plans)
-        (configuration: Configuration)
-        (fingerprint: Fingerprint)
-        : int64 list =
-        List.map2
-            (fun (spacing: float list) (shape: int list) ->
-                let cropped = List.fold (fun product length -> product * int64 length) 1L shape
-                let before = Axes.permute plans.Transpose spacing
-
-                let target =
-                    if configuration.Spacing.Length = 2 then
-                        before.Head :: configuration.Spacing
-                    else
-                        configuration.Spacing
-
-                let grown = List.map2 (/) before target |> List.fold (*) 1.0
-
-                Preprocess.peakBytes
-                    dataset.ChannelNames.Length
-                    (int64 (float cropped / fingerprint.RelativeSize))
-                    cropped
-                    (int64 (float cropped * grown)))
-            fingerprint.Spacings
-            fingerprint.Shapes
-
-    // One folder of cases, which the named configurations share.
-    let private preprocessFolder
-        (request: PrepareRequest)
-        (stop: CancellationToken)
-        (note: string -> unit)
-        (report: int -> string -> unit)
-        (source: string * Dataset)
-        (plans: Plans)
-        (fingerprint: Fingerprint)
-        (files: CaseFiles list)
-        (names: string list, configuration: Configuration)
-        : Result<PreparedFolder, Problem> =
-        let rawFolder, dataset = source
-        let folder = Store.file (target request dataset) configuration.DataIdentifier
-
-        let one (files: CaseFiles, _) : Result<bool * string option, Problem> =
-            let path = Store.labelFile folder PreprocessedStore.ending files.Case
-            let made = madeOf dataset plans configuration files
-
-            let isThere =
-                not request.Clean
-                && match PreprocessedStore.openCase path with
-                   | Ok case -> case.Made = made
-                   | Error _ -> false
-
-            if isThere then
-                Ok(false, None)
-            else
-                Problem.attempt {
-                    let! case, remark = Store.readTrainingCase rawFolder dataset files.Case
-                    let! prepared = Preprocess.case plans.Transpose configuration dataset case
-                    do! PreprocessedStore.save path made prepared
-                    return true, remark
-                }
-
-        Problem.attempt {
-            let! foreign = tryForeign folder
-
-            match foreign with
-            | Some name ->
-                return!
-                    Error(
-                        Mismatch(
-                            folder,
-                            $"files of another program, such as %s{name}",
-                            "a folder of its own: plan under another name with -overwrite_plans_name and preprocess with -p, or take another --root"
-                        )
-                    )
-            | None ->
-                let needs = needs dataset plans configuration fingerprint
-                let most = float (List.max needs) / 1048576.0
-
-                note
-                    $"%s{configuration.DataIdentifier}: %d{files.Length} cases, at most %.0f{most} MB each at work, %d{request.Workers} at once within %.0f{float request.Memory / 1048576.0} MB"
-
-                let! results =
-                    Workers.run
-                        request.Workers
-                        request.Memory
-                        stop
-                        (fun number (files: CaseFiles, _) -> report number (CaseId.value files.Case))
-                        snd
-                        one
-                        (List.zip files needs)
-
-                results |> List.choose snd |> List.tryHead |> Option.iter note
-
-                return
-                    {
-                        Folder = folder
-                        Configurations = names
-                        Made = results |> List.filter fst |> List.length
-                        Kept = results |> List.filter (fst >> not) |> List.length
-                    }
-        }
 
     /// Preprocesses the cases of a data set for the named configurations of the named plans; those that the plans do not hold
     /// are passed over with a note, as in nnU-Net. Cases that are there, complete and made of the same files by the same
@@ -399,7 +228,7 @@ module Preparation =
             let! cases = Store.trainingIds folder dataset
 
             let! fingerprint =
-                readFingerprint (Store.file (target request dataset) fingerprintFile) cases
+                readFingerprint (Store.file (PrepareRequest.target request dataset) fingerprintFile) cases
 
             let! files = Store.trainingFiles folder dataset
 
@@ -426,7 +255,7 @@ module Preparation =
                 wanted
                 |> List.indexed
                 |> Problem.traverse (fun (number, configuration) ->
-                    preprocessFolder
+                    PreparedFolder.make
                         request
                         stop
                         note
@@ -437,44 +266,3 @@ module Preparation =
                         files
                         configuration)
         }
-
-    /// The preprocessed cases of a configuration, ready to draw patches from, in the given order: None where the folder holds none of
-    /// them. A problem when some are missing, or were made by other plans or of other files than there are now.
-    let tryCases
-        (roots: Roots)
-        (rawFolder: string)
-        (dataset: Dataset)
-        (plans: Plans)
-        (configuration: Configuration)
-        (cases: CaseId list)
-        : Result<StoredCase list option, Problem> =
-        let folder =
-            Store.file (Store.preprocessedFolder roots dataset.Name) configuration.DataIdentifier
-
-        let path (case: CaseId) =
-            Store.labelFile folder PreprocessedStore.ending case
-
-        if cases |> List.forall (fun case -> not (Files.exists (path case))) then
-            Ok None
-        else
-            Problem.attempt {
-                let! files = Store.trainingFiles rawFolder dataset
-                let files = files |> List.map (fun files -> files.Case, files) |> Map.ofList
-
-                let one (case: CaseId) =
-                    PreprocessedStore.openCase (path case)
-                    |> Result.bind (fun stored ->
-                        if stored.Made = madeOf dataset plans configuration files[case] then
-                            Ok stored
-                        else
-                            Error(
-                                Mismatch(
-                                    path case,
-                                    "a case that was made by other plans, or of a file that has changed since",
-                                    "the data set as it is: run preprocess again"
-                                )
-                            ))
-
-                let! stored = cases |> Problem.traverse one
-                return Some stored
-            }

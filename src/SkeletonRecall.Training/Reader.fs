@@ -151,7 +151,7 @@ module Reader =
 
     // The channels of colours that agree are one.
     let private oneChannel (path: string) (file: ImageFile) : Result<uint16[], Problem> =
-        Elements.guard (fun () -> Elements.toLabels file.Values)
+        Elements.guard (fun () -> VoxelValues.toLabels file.Values)
         |> unreadable path
         |> Result.bind (fun values ->
             let count = file.Extent.Count

@@ -6,22 +6,11 @@ open System.IO
 open System.Text
 open SkeletonRecall
 
-/// The three folders that hold everything.
-type Roots =
-    {
-        /// Data sets as they came: `Dataset001_Name/imagesTr` and so on.
-        Raw: string
-        /// What is made of them before training.
-        Preprocessed: string
-        /// Trained models and their results.
-        Results: string
-    }
-
 /// Where files lie: nnU-Net's folders and file names. The only file that joins paths.
 [<RequireQualifiedAccess>]
 module Store =
 
-    let internal datasetFile: string = "dataset.json"
+    let internal datasetFile: string = TrainingFiles.datasetFile
 
     /// The three folders. A `root` that was given holds them as raw/, preprocessed/ and results/; without it the variables
     /// nnUNet_raw, nnUNet_preprocessed and nnUNet_results count, each for itself, and `./skeleton-recall` stands in for
@@ -119,54 +108,18 @@ module Store =
     let listImages (folder: string) (ending: string) : Result<(CaseId * string list) list, Problem> =
         CaseFolder.listImages folder ending
 
-    let internal imagesFolder (folder: string) : string = Path.Combine(folder, "imagesTr")
-
     /// The file of a case in a folder of label maps or predictions.
     let labelFile (folder: string) (ending: string) (case: CaseId) : string =
-        Path.Combine(folder, CaseId.value case + ending)
+        TrainingFiles.labelFile folder ending case
 
     /// Where the label map of a training case lies.
     let trainingLabels (folder: string) (dataset: Dataset) (case: CaseId) : string =
-        let labels = Path.Combine(folder, "labelsTr")
-        let own = labelFile labels dataset.FileEnding case
-
-        // nnU-Net's label maps have the ending of the images; ours differ where that format suits no labels.
-        if File.Exists own then
-            own
-        else
-            labelFile labels (Reader.labelEnding dataset.FileEnding) case
+        TrainingFiles.labels folder dataset case
 
     /// The files of the training cases, sorted by case: those that dataset.json lists, or those of imagesTr and labelsTr.
     /// Paths are ready for use. Images must be there; label maps and the number of cases are not looked at.
     let trainingFiles (folder: string) (dataset: Dataset) : Result<CaseFiles list, Problem> =
-        let ordered (files: CaseFiles list) : CaseFiles list =
-            files
-            |> List.sortWith (fun left right -> String.CompareOrdinal(CaseId.value left.Case, CaseId.value right.Case))
-
-        match dataset.Files with
-        | Some listed ->
-            let resolved = listed |> List.map (CaseFolder.resolve folder) |> ordered
-
-            match
-                resolved
-                |> List.tryPick (fun files ->
-                    files.Images
-                    |> List.tryFind (File.Exists >> not)
-                    |> Option.map (fun path -> files.Case, path))
-            with
-            | Some(case, path) ->
-                Error(Missing(path, $"dataset.json lists it as an image of the case %s{CaseId.value case}"))
-            | None -> Ok resolved
-        | None ->
-            listImages (imagesFolder folder) dataset.FileEnding
-            |> Result.map (
-                List.map (fun (case, images) ->
-                    {
-                        Case = case
-                        Images = images
-                        Labels = trainingLabels folder dataset case
-                    })
-            )
+        TrainingFiles.all folder dataset
 
     /// The training cases of a data set's folder, sorted by name. Each must have its label map, and their number must be
     /// the one in dataset.json. Label maps without an image are left alone.
@@ -235,38 +188,10 @@ module Store =
                  labels),
             note)
 
-    let private filesOf (folder: string) (dataset: Dataset) (case: CaseId) : Result<CaseFiles, Problem> =
-        let absent () =
-            match dataset.Files with
-            | Some _ ->
-                Error(Missing(Path.Combine(folder, datasetFile), $"the case %s{CaseId.value case} is wanted in it"))
-            | None ->
-                let name = CaseId.value case + "_0000" + dataset.FileEnding
-                let path = Path.Combine(imagesFolder folder, name)
-                Error(Missing(path, $"the image of case %s{CaseId.value case} is wanted"))
-
-        match dataset.Files with
-        | Some listed ->
-            match listed |> List.tryFind (fun files -> files.Case = case) with
-            | Some files -> Ok(CaseFolder.resolve folder files)
-            | None -> absent ()
-        | None ->
-            CaseFolder.channelFiles (imagesFolder folder) dataset.FileEnding case
-            |> Result.bind (fun images ->
-                if images.IsEmpty then
-                    absent ()
-                else
-                    Ok
-                        {
-                            Case = case
-                            Images = images
-                            Labels = trainingLabels folder dataset case
-                        })
-
     /// One training case, and the line that the reader of its label map has to say, if any.
     let readTrainingCase (folder: string) (dataset: Dataset) (case: CaseId) : Result<Case * string option, Problem> =
         Problem.attempt {
-            let! files = filesOf folder dataset case
+            let! files = TrainingFiles.ofCase folder dataset case
             let! image = readImage dataset files.Images
             let! labels, note = readLabels dataset files.Labels
             let path = files.Labels

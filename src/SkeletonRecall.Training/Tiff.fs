@@ -177,6 +177,7 @@ module Tiff =
     let private isThumbnail (tiff: Tiff) : bool =
         number tiff TiffTag.SUBFILETYPE &&& int FileType.REDUCEDIMAGE <> 0
 
+    // Room for all numbers, and how the bytes of a part of them get there.
     let private typed (kind: NumberType) (total: int) : NpyValues * (int -> int -> byte[] -> unit) =
         let target (data: 'T[]) (start: int) (length: int) (bytes: byte[]) : unit =
             let place = MemoryMarshal.AsBytes(Span<'T>(data, start, length))
@@ -186,31 +187,19 @@ module Tiff =
 
             bytes.AsSpan().CopyTo place
 
+        let made (wrap: 'T[] -> NpyValues) : NpyValues * (int -> int -> byte[] -> unit) =
+            let data = Array.zeroCreate<'T> total
+            wrap data, target data
+
         match kind with
-        | NumberType.Int8 ->
-            let data = Array.zeroCreate<sbyte> total
-            Int8s data, target data
-        | NumberType.UInt8 ->
-            let data = Array.zeroCreate<byte> total
-            UInt8s data, target data
-        | NumberType.Int16 ->
-            let data = Array.zeroCreate<int16> total
-            Int16s data, target data
-        | NumberType.UInt16 ->
-            let data = Array.zeroCreate<uint16> total
-            UInt16s data, target data
-        | NumberType.Int32 ->
-            let data = Array.zeroCreate<int32> total
-            Int32s data, target data
-        | NumberType.UInt32 ->
-            let data = Array.zeroCreate<uint32> total
-            UInt32s data, target data
-        | NumberType.Float32 ->
-            let data = Array.zeroCreate<float32> total
-            Float32s data, target data
-        | _ ->
-            let data = Array.zeroCreate<float> total
-            Float64s data, target data
+        | NumberType.Int8 -> made Int8s
+        | NumberType.UInt8 -> made UInt8s
+        | NumberType.Int16 -> made Int16s
+        | NumberType.UInt16 -> made UInt16s
+        | NumberType.Int32 -> made Int32s
+        | NumberType.UInt32 -> made UInt32s
+        | NumberType.Float32 -> made Float32s
+        | _ -> made Float64s
 
     let private voxels (asVolume: bool) (tiff: Tiff) (size: int64) : ImageFile =
         // Page by page, without the pixels: how many there are and whether they agree.

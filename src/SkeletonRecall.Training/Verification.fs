@@ -193,7 +193,7 @@ module Verification =
         match dataset.Files with
         | Some listed -> listed |> List.map (CaseFolder.resolve folder), [], listed.Length
         | None ->
-            let images = Store.imagesFolder folder
+            let images = TrainingFiles.imagesFolder folder
 
             match CaseFolder.survey images dataset.FileEnding with
             | Error problem -> [], [ general Gravity.Wrong problem ], 0

@@ -205,7 +205,7 @@ module internal VoxelFile =
             do! writeBytes path (Tiff.encode file)
 
             if file.Extent.Rank = 3 then
-                let values = (Elements.print file.Spacing.Values).Replace(" ", ", ")
+                let values = (TextHeader.print file.Spacing.Values).Replace(" ", ", ")
                 let json = $"{{\"spacing\": [%s{values}]}}\n"
                 return! writeBytes (spacingFile path) (Text.Encoding.ASCII.GetBytes json)
             else

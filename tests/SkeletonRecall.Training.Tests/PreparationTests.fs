@@ -467,7 +467,7 @@ let tests =
                     let ids = [ for number in [ 3; 1 ] -> CaseId.ofString $"rod_%d{number}" ]
 
                     let tryCases () =
-                        Preparation.tryCases request.Roots raw dataset plans plans.Configurations["3d_fullres"] ids
+                        PreparedFolder.tryCases request.Roots raw dataset plans plans.Configurations["3d_fullres"] ids
 
                     Expect.equal (tryCases ()) (Ok None) "none yet"
                     preprocessed request [ "3d_fullres" ] |> ignore
