@@ -6,29 +6,7 @@ open TorchSharp
 open SkeletonRecall
 open SkeletonRecall.Training
 
-let private configuration: Configuration =
-    {
-        DataIdentifier = "nnUNetPlans_2d"
-        PatchSize = [ 16; 16 ]
-        MedianSize = [ 16.0; 16.0 ]
-        BatchSize = 2
-        Spacing = [ 1.0; 1.0 ]
-        Normalization = [ ZScore ]
-        Resampling = Resampling.standard
-        BatchDice = true
-        Architecture =
-            {
-                Blocks = Plain
-                FeaturesPerStage = [ 2; 4 ]
-                KernelSizes = [ [ 3; 3 ]; [ 3; 3 ] ]
-                Strides = [ [ 1; 1 ]; [ 2; 2 ] ]
-                ConvsPerStage = [ 1; 1 ]
-                ConvsPerStageDecoder = [ 1 ]
-            }
-        InheritsFrom = None
-        PreviousStage = None
-        NextStages = []
-    }
+let private configuration: Configuration = Toy.configuration [ 2; 4 ]
 
 let private example () : Checkpoint =
     use _scope = Toy.scope ()

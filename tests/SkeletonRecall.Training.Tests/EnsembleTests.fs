@@ -22,8 +22,13 @@ let tests =
             test "probabilities are averaged and decided" {
                 let extent = Extent.plane 1 2
                 let first = shares 2 extent [ 0.6f; 0.6f; 0.4f; 0.4f ]
-                let second = shares 2 extent [ 0.1f; 0.5f; 0.9f; 0.5f ]
+                let second = shares 2 extent [ 0.1f; 0.45f; 0.9f; 0.55f ]
                 let mean = Ensemble.average [ "a", first; "b", second ] |> Problem.orThrow
+
+                for found, wanted in Array.zip mean.Data [| 0.35f; 0.525f; 0.65f; 0.475f |] do
+                    Expect.isLessThan (abs (found - wanted)) 1e-6f "mean"
+
+                // Either alone says otherwise of one voxel.
                 Expect.equal (Ensemble.decide Outputs.Classes mean).Data [| 1s; 0s |] "classes"
                 // Regions: the first everywhere above a half, painted over by the second where that is.
                 let regions = shares 2 extent [ 0.6f; 0.7f; 0.4f; 0.6f ]

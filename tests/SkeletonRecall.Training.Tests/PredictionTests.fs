@@ -228,12 +228,30 @@ let tests =
 
                     Expect.equal predicted.Labels.Extent case.Image.Extent "grid"
 
-                    Expect.equal
-                        (predicted.Probabilities |> Option.map Array.length)
-                        (Some(2 * case.Image.Extent.Count))
-                        "a channel per region"
+                    let shares = Expect.wantSome predicted.Probabilities "probabilities"
+                    let count = case.Image.Extent.Count
+                    Expect.equal shares.Length (2 * count) "a channel per region"
 
-                    for label in predicted.Labels.Data do
-                        Expect.isTrue (label >= 0s && label <= 2s) "painted")
+                    // The ball is painted over what both make up.
+                    let painted =
+                        Array.init count (fun i ->
+                            if shares[count + i] > 0.5f then 2s
+                            elif shares[i] > 0.5f then 1s
+                            else 0s)
+
+                    Expect.equal predicted.Labels.Data painted "painted"
+                    let truth = case.Labels.Value.Data
+
+                    let dice =
+                        let there = truth |> Array.sumBy (fun label -> if label > 0s then 1.0 else 0.0)
+                        let found = painted |> Array.sumBy (fun label -> if label > 0s then 1.0 else 0.0)
+
+                        let both =
+                            Array.map2 (fun a b -> if a > 0s && b > 0s then 1.0 else 0.0) truth painted
+                            |> Array.sum
+
+                        2.0 * both / (there + found)
+
+                    Expect.isGreaterThan dice 0.5 "the region of both, on the whole case")
             }
         ]

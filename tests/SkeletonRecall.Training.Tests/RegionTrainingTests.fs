@@ -15,15 +15,7 @@ let private case: Case =
         elif row / 2 = 8 then 1s
         else 0s)
 
-let private architecture: Architecture =
-    {
-        Blocks = Plain
-        FeaturesPerStage = [ 4; 8; 8 ]
-        ConvsPerStage = [ 2; 2; 2 ]
-        ConvsPerStageDecoder = [ 2; 2 ]
-        KernelSizes = List.replicate 3 [ 3; 3 ]
-        Strides = [ [ 1; 1 ]; [ 2; 2 ]; [ 2; 2 ] ]
-    }
+let private architecture: Architecture = Toy.architecture [ 4; 8; 8 ] 2 2
 
 let private batch (objective: Objective) : Batch =
     let extent = Extent.plane 32 32

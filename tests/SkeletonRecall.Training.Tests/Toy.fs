@@ -95,3 +95,34 @@ let scope () : IDisposable =
 let oneThread () : unit =
     LibTorch.ensure ()
     torch.set_num_threads 1
+
+/// A plain network of 3 x 3 (x 3) kernels that halves its input at each stage but the first; `convs` convolutions a stage.
+let architecture (features: int list) (rank: int) (convs: int) : Architecture =
+    let stages = features.Length
+    let axes (value: int) = List.replicate rank value
+
+    {
+        Blocks = Plain
+        FeaturesPerStage = features
+        KernelSizes = List.replicate stages (axes 3)
+        Strides = List.init stages (fun stage -> axes (if stage = 0 then 1 else 2))
+        ConvsPerStage = List.replicate stages convs
+        ConvsPerStageDecoder = List.replicate (stages - 1) convs
+    }
+
+/// Two patches of 16 x 16 at once, by a network of these features.
+let configuration (features: int list) : Configuration =
+    {
+        DataIdentifier = "nnUNetPlans_2d"
+        PatchSize = [ 16; 16 ]
+        MedianSize = [ 16.0; 16.0 ]
+        BatchSize = 2
+        Spacing = [ 1.0; 1.0 ]
+        Normalization = [ ZScore ]
+        Resampling = Resampling.standard
+        BatchDice = true
+        Architecture = architecture features 2 1
+        InheritsFrom = None
+        PreviousStage = None
+        NextStages = []
+    }

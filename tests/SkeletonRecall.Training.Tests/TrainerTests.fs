@@ -8,29 +8,7 @@ open TorchSharp
 open SkeletonRecall
 open SkeletonRecall.Training
 
-let private configuration: Configuration =
-    {
-        DataIdentifier = "nnUNetPlans_2d"
-        PatchSize = [ 16; 16 ]
-        MedianSize = [ 16.0; 16.0 ]
-        BatchSize = 2
-        Spacing = [ 1.0; 1.0 ]
-        Normalization = [ ZScore ]
-        Resampling = Resampling.standard
-        BatchDice = true
-        Architecture =
-            {
-                Blocks = Plain
-                FeaturesPerStage = [ 4; 8; 8 ]
-                KernelSizes = List.replicate 3 [ 3; 3 ]
-                Strides = [ [ 1; 1 ]; [ 2; 2 ]; [ 2; 2 ] ]
-                ConvsPerStage = [ 1; 1; 1 ]
-                ConvsPerStageDecoder = [ 1; 1 ]
-            }
-        InheritsFrom = None
-        PreviousStage = None
-        NextStages = []
-    }
+let private configuration: Configuration = Toy.configuration [ 4; 8; 8 ]
 
 let private options: TrainOptions =
     { Trainer.standard with
@@ -173,30 +151,6 @@ let tests =
                     let table = File.ReadAllLines(path folder RunFolder.progress)
                     Expect.stringEnds table[0] ",Dice,B0Error,TreeLengthDetected" "heading"
                     Expect.stringEnds table[1] ",,," "an epoch without")
-            }
-
-            test "the best by a measure needs validation cases" {
-                Toy.inFolder (fun folder ->
-                    let options =
-                        { options with
-                            ValidateEvery = 1
-                            BestBy = Some Measure.ClDice
-                        }
-
-                    Expect.throwsT<ArgumentException>
-                        (fun () ->
-                            Trainer.run
-                                options
-                                configuration
-                                Toy.dataset
-                                folder
-                                None
-                                CancellationToken.None
-                                ignore
-                                training
-                                []
-                            |> ignore)
-                        "refused")
             }
 
             test "a run leaves its files and tells what it does" {
@@ -410,137 +364,6 @@ let tests =
                     | other -> failtest $"%A{other}")
             }
 
-            test "steps leave the number of live tensors as it was" {
-                Toy.oneThread ()
-                let network = Network.create configuration.Architecture 1 2 (Seed.ofInt 1)
-                use _module = network.Module
-                use optimizer = Optimizer.create Optimizer.standard network
-
-                let extents =
-                    Batch.headExtents configuration.Architecture.Strides (Extent.plane 16 16)
-
-                let batchOptions =
-                    {
-                        Tube = Some Tube.standard
-                        CoarseTube = Some MaxPooled
-                        HeadExtents = extents
-                        Regions = []
-                        Ignore = None
-                    }
-
-                let source =
-                    training
-                    |> List.map (Sampler.prepare None)
-                    |> List.toArray
-                    |> Loader.validation 0.5 batchOptions configuration
-
-                let objective = Objective.skeletonRecall |> Objective.withSupervision AllHeads
-                let weights = Loss.headWeights extents.Length
-                let batch = Loader.draw source (Seed.ofInt 4)
-
-                let step () =
-                    Trainer.step 0.01 network optimizer (Objective.loss objective weights) batch
-                    |> ignore
-
-                let validate () =
-                    Validation.measure objective weights 2 network [ batch; batch ] |> ignore
-
-                step ()
-                validate ()
-                let before = Tensors.liveCount ()
-
-                for _ in 1..3 do
-                    step ()
-                    validate ()
-
-                Expect.equal (Tensors.liveCount ()) before "live tensors"
-            }
-
-            test "validation counts what is there" {
-                Toy.oneThread ()
-                use _scope = Toy.scope ()
-                let extent = Extent.plane 2 4
-
-                // A network that shouts its input: class 1 where the image is above 0.
-                let shout (input: Tensor) : Tensor list =
-                    [ torch.cat (ResizeArray [ -input; input ], 1L) ]
-
-                let parameters = Network.create configuration.Architecture 1 2 (Seed.ofInt 1)
-
-                let network =
-                    { parameters with
-                        Forward = shout
-                        Finest = shout >> List.head
-                    }
-
-                let batch =
-                    {
-                        Size = 1
-                        Channels = 1
-                        Extent = extent
-                        Images = [| 1.0f; 1.0f; 1.0f; -1.0f; -1.0f; -1.0f; 1.0f; -1.0f |]
-                        Regions = []
-                        Heads =
-                            [
-                                {
-                                    Extent = extent
-                                    Labels = [| 1s; 1s; 0s; 1s; 0s; 0s; 0s; 0s |]
-                                    Skeleton = Some [| 1s; 1s; 0s; 1s; 0s; 0s; 0s; 0s |]
-                                    Valid = Some [| 1uy; 1uy; 1uy; 1uy; 1uy; 1uy; 0uy; 1uy |]
-                                }
-                            ]
-                    }
-
-                let found =
-                    Validation.measure Objective.skeletonRecall [ 1.0 ] 2 network [ batch; batch ]
-
-                // 2 hits, 1 false positive, 1 miss per batch; the ignored voxel counts nowhere.
-                Expect.floatClose Accuracy.high found.PseudoDice.Head (4.0 / 6.0) "pseudo-Dice"
-                Expect.isTrue (Double.IsFinite found.Loss) "loss"
-                let none = Validation.measure Objective.skeletonRecall [ 1.0 ] 2 network []
-                Expect.isTrue (Double.IsNaN none.Loss && Double.IsNaN none.PseudoDice.Head) "no batch"
-            }
-
-            test "validation counts regions, which may overlap" {
-                Toy.oneThread ()
-                use _scope = Toy.scope ()
-                let extent = Extent.plane 2 4
-
-                // The first region is found where the image is above 0, the second nowhere.
-                let shout (input: Tensor) : Tensor list =
-                    [ torch.cat (ResizeArray [ input; -torch.ones_like input ], 1L) ]
-
-                let parameters = Network.create configuration.Architecture 1 2 (Seed.ofInt 1)
-
-                let network =
-                    { parameters with
-                        Forward = shout
-                        Finest = shout >> List.head
-                    }
-
-                let batch =
-                    {
-                        Size = 1
-                        Channels = 1
-                        Extent = extent
-                        Images = [| 1.0f; 1.0f; 1.0f; -1.0f; -1.0f; -1.0f; 1.0f; -1.0f |]
-                        Regions = [ [ 1s; 2s ]; [ 2s ] ]
-                        Heads =
-                            [
-                                {
-                                    Extent = extent
-                                    Labels = [| 1s; 2s; 0s; 2s; 0s; 0s; 0s; 0s |]
-                                    Skeleton = None
-                                    Valid = Some [| 1uy; 1uy; 1uy; 1uy; 1uy; 1uy; 0uy; 1uy |]
-                                }
-                            ]
-                    }
-
-                let found = Validation.measure Objective.nnunet [ 1.0 ] 2 network [ batch; batch ]
-                Expect.equal found.PseudoDice [ 4.0 / 6.0; 0.0 ] "2 hits, 1 false alarm, 1 miss; 2 misses"
-                Expect.isTrue (Double.IsFinite found.Loss) "loss"
-            }
-
             test "options and cases that cannot be trained on are refused" {
                 Toy.inFolder (fun folder ->
                     let start options cases () =
@@ -556,6 +379,13 @@ let tests =
                             []
                         |> ignore
 
+                    let byMeasure =
+                        { options with
+                            ValidateEvery = 1
+                            BestBy = Some Measure.ClDice
+                        }
+
+                    Expect.throwsT<ArgumentException> (start byMeasure training) "the best by a measure of no case"
                     Expect.throwsT<ArgumentException> (start options []) "no case"
                     Expect.throwsT<ArgumentException> (start { options with Epochs = 0 } training) "no epoch"
                     Expect.throwsT<ArgumentException> (start options [ Toy.rod 8 8 8 ]) "other channels")
