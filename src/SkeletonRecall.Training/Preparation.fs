@@ -202,7 +202,8 @@ module Preparation =
 
     // Folds that are there are checked; where there are none, five are made if the cases are enough.
     let private writeSplits (request: PrepareRequest) (dataset: Dataset) (note: string -> unit) (cases: CaseId list) =
-        let isThere = Files.exists (Store.file (target request dataset) splitsFile)
+        let isThere =
+            Files.exists (Store.file (PrepareRequest.target request dataset) splitsFile)
 
         if cases.Length < 5 && not isThere then
             note $"%d{cases.Length} cases are too few for five folds: train fold all"
