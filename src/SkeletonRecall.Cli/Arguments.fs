@@ -1,5 +1,6 @@
 namespace SkeletonRecall.Cli
 
+open System
 open System.Globalization
 open Argu
 
@@ -74,6 +75,30 @@ module Arguments =
         error.Message.Split('\n')[0]
         |> fun line -> line.Trim().Replace("ERROR: ", "").TrimEnd '.'
 
+    // A flag that the command does not have. Argu takes it for a value where values are wanted, and misses another thing.
+    let private tryUnknownFlag (arguments: string[]) : string option =
+        let isFlag (word: string) =
+            word.StartsWith("--", StringComparison.Ordinal)
+            || word.Length > 1 && word[0] = '-' && Char.IsAsciiLetter word[1]
+
+        let isNamed (command: ArgumentParser) =
+            match command.ParentInfo with
+            | Some info -> List.contains arguments[0] info.CommandLineNames.Value
+            | None -> false
+
+        if arguments.Length < 2 then
+            None
+        else
+            parser.Value.GetSubCommandParsers()
+            |> List.tryFind isNamed
+            |> Option.bind (fun command ->
+                let known =
+                    command.HelpFlags
+                    @ (command.GetArgumentCases() |> List.collect _.CommandLineNames.Value)
+
+                arguments[1..]
+                |> Array.tryFind (fun word -> isFlag word && not (List.contains word known)))
+
     /// Reads a command line. Numbers are read in the invariant culture, whatever the machine's: under a decimal comma
     /// 0.5 would otherwise become 5.
     let parse (arguments: string[]) : Parsed =
@@ -82,12 +107,15 @@ module Arguments =
 
         try
             try
-                let results = parser.Value.ParseCommandLine(arguments, raiseOnUsage = true)
+                match tryUnknownFlag arguments with
+                | Some flag -> Parsed.Wrong $"unrecognized argument: '%s{flag}'"
+                | None ->
+                    let results = parser.Value.ParseCommandLine(arguments, raiseOnUsage = true)
 
-                if results.GetAllResults().IsEmpty then
-                    Parsed.Help(parser.Value.PrintUsage())
-                else
-                    Parsed.Command results
+                    if results.GetAllResults().IsEmpty then
+                        Parsed.Help(parser.Value.PrintUsage())
+                    else
+                        Parsed.Command results
             with :? ArguParseException as error ->
                 if error.ErrorCode = ErrorCode.HelpText then
                     Parsed.Help error.Message

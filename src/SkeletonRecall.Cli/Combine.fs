@@ -18,7 +18,8 @@ module Combine =
                     output
                     (arguments.Contains EnsembleArguments.Save_Npz)
 
-            return Terminal.line terminal $"%d{written.Length} label maps written to %s{output}"
+            let maps = Terminal.counted written.Length "label map"
+            return Terminal.line terminal $"%s{maps} written to %s{output}"
         }
         |> Terminal.exitCode terminal
 
@@ -109,7 +110,8 @@ module Combine =
             | None, Some steps, Some output ->
                 let! dataset = LabelFolder.dataset file [ input ]
                 let! count = PostprocessFolder.apply dataset steps input output
-                return Terminal.line terminal $"%d{count} label maps written to %s{output}"
+                let maps = Terminal.counted count "label map"
+                return Terminal.line terminal $"%s{maps} written to %s{output}"
             | _ ->
                 return!
                     Error(

@@ -26,6 +26,10 @@ type ProgressReport = float -> string -> unit
 [<RequireQualifiedAccess>]
 module Terminal =
 
+    /// A number and what is counted: 1 case, 2 cases.
+    let counted (number: int) (one: string) : string =
+        if number = 1 then $"1 %s{one}" else $"%d{number} %s{one}s"
+
     /// A line of output.
     let line (terminal: Terminal) (text: string) : unit =
         terminal.Output.WriteLine text
@@ -72,7 +76,9 @@ module Terminal =
                     else
                         ""
 
-                line terminal $"%s{title}: %.0f{100.0 * share} %% (%s{duration now}%s{left}) %s{text}"
+                let told = $"%s{title}: %.0f{100.0 * share} %% (%s{duration now}%s{left}) %s{text}"
+
+                line terminal (told.TrimEnd())
 
         work report
 
@@ -101,6 +107,11 @@ module Terminal =
             bar title work
         else
             plain terminal title work
+
+    /// Says that work is through which tells of each part when it begins.
+    let through (report: ProgressReport) (result: 'T) : 'T =
+        report 1.0 ""
+        result
 
     /// Columns padded to their widest cell: the first to the left, the others to the right.
     let table (terminal: Terminal) (header: string list) (rows: string list list) : unit =

@@ -67,7 +67,8 @@ module MadeDataset =
                 |> List.map (fun (name, id) -> $"%s{name} = %d{id}")
                 |> String.concat ", "
 
-            Terminal.line terminal $"%s{folder}: %d{dataset.TrainingCount} training cases, %d{test} held out"
+            let training = Terminal.counted dataset.TrainingCount "training case"
+            Terminal.line terminal $"%s{folder}: %s{training}, %d{test} held out"
             Terminal.line terminal $"channels %s{channels}; labels %s{labels}; files %s{dataset.FileEnding}"
 
     /// Runs work with a bar, or silently where JSON is printed.

@@ -110,8 +110,11 @@ module Predict =
             |> List.iter (fun file -> Terminal.line terminal $"model %s{file}")
 
             let! written =
-                Terminal.progress terminal "predicting" (fun report -> Pipeline.predict request terminal.Stop report)
+                Terminal.progress terminal "predicting" (fun report ->
+                    Pipeline.predict request terminal.Stop report
+                    |> Result.map (Terminal.through report))
 
-            return Terminal.line terminal $"%d{written.Length} label maps written to %s{request.Output}"
+            let maps = Terminal.counted written.Length "label map"
+            return Terminal.line terminal $"%s{maps} written to %s{request.Output}"
         }
         |> Terminal.exitCode terminal

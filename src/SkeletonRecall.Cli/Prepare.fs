@@ -88,7 +88,8 @@ module Prepare =
             let folders = List.concat folders
 
             for folder in folders do
-                note $"%s{folder.Folder}: %d{folder.Made} cases preprocessed, %d{folder.Kept} kept"
+                let made = Terminal.counted folder.Made "case"
+                note $"%s{folder.Folder}: %s{made} preprocessed, %d{folder.Kept} kept"
 
             return
                 {
@@ -104,8 +105,6 @@ module Prepare =
     let run (terminal: Terminal) (job: Result<PrepareJob, Problem>) : int =
         Problem.attempt {
             let! job = job
-
-            do! PrepareFlags.names "-d" job.Datasets
 
             // The summary alone is to be on the output.
             let spoken =

@@ -13,12 +13,6 @@ module PrepareFlags =
         | Some other when other <> served -> Flags.wrong flag $"'%s{other}'" $"%s{served}, the only one that is served"
         | _ -> Ok()
 
-    /// Names without a flag among them: a list takes every word up to the next flag that is known.
-    let names (flag: string) (values: string list) : Result<unit, Problem> =
-        match values |> List.tryFind (fun value -> value.StartsWith '-') with
-        | Some other -> Flags.wrong flag $"'%s{other}'" "names; no flag of this command is called so"
-        | None -> Ok()
-
     /// Gigabytes as bytes.
     let memory (gigabytes: float option) : Result<int64, Problem> =
         match gigabytes with
@@ -31,23 +25,19 @@ module PrepareFlags =
         (chosen: string list option)
         (counts: int list option)
         : Result<(string * int option) list, Problem> =
-        Problem.attempt {
-            let chosen = chosen |> Option.defaultValue [ "2d"; "3d_fullres"; "3d_lowres" ]
-            do! names "-c" chosen
+        let chosen = chosen |> Option.defaultValue [ "2d"; "3d_fullres"; "3d_lowres" ]
 
-            match counts with
-            | Some counts when List.exists (fun count -> count < 1) counts ->
-                return! Flags.wrong "-np" (counts |> List.map string |> String.concat " ") "1 or more"
-            | None -> return chosen |> List.map (fun name -> name, None)
-            | Some [ count ] -> return chosen |> List.map (fun name -> name, Some count)
-            | Some counts when counts.Length = chosen.Length -> return List.zip chosen (List.map Some counts)
-            | Some counts ->
-                return!
-                    Flags.wrong
-                        "-np"
-                        $"%d{counts.Length} numbers for %d{chosen.Length} configurations"
-                        "one number, or one for each"
-        }
+        match counts with
+        | Some counts when List.exists (fun count -> count < 1) counts ->
+            Flags.wrong "-np" (counts |> List.map string |> String.concat " ") "1 or more"
+        | None -> Ok(chosen |> List.map (fun name -> name, None))
+        | Some [ count ] -> Ok(chosen |> List.map (fun name -> name, Some count))
+        | Some counts when counts.Length = chosen.Length -> Ok(List.zip chosen (List.map Some counts))
+        | Some counts ->
+            Flags.wrong
+                "-np"
+                $"%d{counts.Length} numbers for %d{chosen.Length} configurations"
+                "one number, or one for each"
 
     /// What the flags of measuring say: the number of workers, where one is given as `flag`.
     let measuring (extractor: string option) (flag: string) (workers: int option) : Result<int option, Problem> =

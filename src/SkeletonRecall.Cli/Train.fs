@@ -292,9 +292,12 @@ module Train =
             let! request = request arguments
             Option.iter Flags.setThreads (arguments.TryGetResult TrainArguments.Threads)
 
+            let epochs = Terminal.counted request.Train.Epochs "epoch"
+            let iterations = Terminal.counted request.Train.Iterations "iteration"
+
             Terminal.line
                 terminal
-                $"trainer %s{request.Trainer}: %d{request.Train.Epochs} epochs of %d{request.Train.Iterations} iterations, %s{mirroring request}, seed %d{request.Train.Seed}"
+                $"trainer %s{request.Trainer}: %s{epochs} of %s{iterations}, %s{mirroring request}, seed %d{request.Train.Seed}"
 
             let! folder = withProgress terminal "training" request (Terminal.line terminal)
             Terminal.line terminal $"written to %s{folder}"

@@ -22,13 +22,13 @@ module Verify =
 
         let kinds =
             if Dataset.hasRegions dataset then
-                $"%d{dataset.Regions.Length} regions"
+                Terminal.counted dataset.Regions.Length "region"
             else
-                $"%d{Dataset.classes dataset} classes"
+                $"%d{Dataset.classes dataset} classes with the background"
 
-        Terminal.line
-            terminal
-            $"%s{folder}: %d{verified.Cases} cases, %d{dataset.ChannelNames.Length} channels, %s{kinds}"
+        let cases = Terminal.counted verified.Cases "case"
+        let channels = Terminal.counted dataset.ChannelNames.Length "channel"
+        Terminal.line terminal $"%s{folder}: %s{cases}, %s{channels}, %s{kinds}"
 
         for finding in List.truncate most verified.Findings do
             let case =

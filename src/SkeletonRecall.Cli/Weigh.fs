@@ -75,9 +75,15 @@ module Weigh =
                 "w by weights"
             ]
 
+        let batches =
+            if report.Batches = 1 then
+                "1 batch"
+            else
+                $"%d{report.Batches} batches"
+
         Terminal.line
             terminal
-            $"at logits, at weights: length of the unweighted term's gradient, the mean over %d{report.Batches} batches; w: the weight with which it pulls %s{number report.Ratio} times as hard as the others together"
+            $"at logits, at weights: length of the unweighted term's gradient, the mean over %s{batches}; w: the weight with which it pulls %s{number report.Ratio} times as hard as the others together"
 
         match weighed.Suggested with
         | Some suggested -> Terminal.line terminal $"suggested: --loss \"%s{Objective.print suggested}\""
@@ -96,7 +102,8 @@ module Weigh =
                 Terminal.progress terminal "weighing" (fun report ->
                     Weighing.run request (fun share text ->
                         terminal.Stop.ThrowIfCancellationRequested()
-                        report share text))
+                        report share text)
+                    |> Result.map (Terminal.through report))
 
             print terminal weighed
 

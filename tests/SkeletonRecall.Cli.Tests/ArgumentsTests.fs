@@ -213,6 +213,22 @@ let tests =
                     Expect.equal (outcome.Error.TrimEnd().Split('\n').Length) 1 outcome.Error
             }
 
+            test "an unknown flag is named, also where a value is wanted; a negative number is a value" {
+                for arguments in
+                    [
+                        [ "train"; "--wrong" ]
+                        [ "evaluate"; "truth"; "--wrong" ]
+                        [ "verify"; "1"; "--wrong" ]
+                        [ "weigh"; "--wrong"; "--seed"; "1" ]
+                    ] do
+                    let outcome = Commands.run arguments
+                    Expect.equal outcome.Code 2 $"%A{arguments}"
+                    Expect.stringContains outcome.Error "unrecognized argument: '--wrong'" $"%A{arguments}"
+
+                let request = trained [ "1"; "2d"; "0"; "-p"; "MyPlans"; "--seed"; "-1" ]
+                Expect.equal request.Train.Seed -1 "seed"
+            }
+
             test "help of each command states the defaults" {
                 for command in [ "demo"; "train"; "predict"; "evaluate"; "skeletonize" ] do
                     let outcome = Commands.run [ command; "--help" ]
