@@ -73,7 +73,7 @@ let tests =
                         TinyRun.run (TinyRun.options epochs) folder resume CancellationToken.None ignore
                         |> Problem.orThrow
 
-                    Expect.equal (TinyRun.comparable ended) (TinyRun.comparable straight) "bit for bit"
+                    Expect.equal (Toy.comparable ended) (Toy.comparable straight) "bit for bit"
                     Expect.isEmpty (Directory.GetFiles(folder, "*.tmp")) "nothing unfinished is left")
             }
         ]

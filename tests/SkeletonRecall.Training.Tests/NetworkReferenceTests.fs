@@ -5,11 +5,6 @@ open TorchSharp
 open SkeletonRecall
 open SkeletonRecall.Training
 
-let private random (shape: int64 list) : Tensor =
-    let rng = Seed.rng (Seed.ofInt 5)
-    let count = int (List.fold (*) 1L shape)
-    Tensors.ofArray shape (Array.init count (fun _ -> float32 (rng.Gaussian())))
-
 // The same network from its parameters' names and torch's own building blocks, all outputs kept.
 let private reference (stages: int) (convs: int) (network: Network) (input: Tensor) : Tensor list =
     let parameter =
@@ -80,7 +75,7 @@ let tests =
             test "a plain network computes what its building blocks compute" {
                 use _scope = Toy.scope ()
                 let network = Network.create (Toy.architecture [ 4; 8; 8 ] 2 2) 2 3 (Seed.ofInt 1)
-                let input = random [ 2L; 2L; 16L; 24L ]
+                let input = Toy.gaussian [ 2L; 2L; 16L; 24L ]
 
                 // Weights off their starting values, so that norms and biases matter.
                 do
@@ -105,7 +100,7 @@ let tests =
                 let network = Network.create architecture 1 2 (Seed.ofInt 2)
                 let all = Network.parameters network |> Map.ofList
                 let parameter (name: string) = all[name] :> Tensor
-                let input = random [ 2L; 1L; 8L; 12L ]
+                let input = Toy.gaussian [ 2L; 1L; 8L; 12L ]
 
                 let block (prefix: string) (stride: int64) (x: Tensor) =
                     let weight = parameter $"%s{prefix}.conv.weight"

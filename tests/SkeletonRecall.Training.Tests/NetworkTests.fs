@@ -9,11 +9,6 @@ open SkeletonRecall.Training
 let private architecture = Toy.architecture
 let private tiny = architecture [ 4; 8; 8 ] 2 2
 
-let private random (shape: int64 list) : Tensor =
-    let rng = Seed.rng (Seed.ofInt 5)
-    let count = int (List.fold (*) 1L shape)
-    Tensors.ofArray shape (Array.init count (fun _ -> float32 (rng.Gaussian())))
-
 let private largestDifference (left: Tensor) (right: Tensor) : float =
     Tensors.item ((left - right).abs().max())
 
@@ -98,7 +93,7 @@ let tests =
 
                 for blocks in [ Plain; Residual ] do
                     let network = Network.create { flat with Blocks = blocks } 1 3 (Seed.ofInt 0)
-                    let heads = network.Forward(random [ 1L; 1L; 4L; 32L; 16L ])
+                    let heads = network.Forward(Toy.gaussian [ 1L; 1L; 4L; 32L; 16L ])
 
                     Expect.equal
                         (heads |> List.map (fun head -> List.ofArray head.shape))
@@ -146,7 +141,7 @@ let tests =
                 let check rank (size: int list) =
                     let architecture = architecture [ 2; 3; 4; 5 ] rank 1
                     let network = Network.create architecture 2 3 (Seed.ofInt 0)
-                    let heads = network.Forward(random (1L :: 2L :: List.map int64 size))
+                    let heads = network.Forward(Toy.gaussian (1L :: 2L :: List.map int64 size))
 
                     let wanted =
                         Batch.headExtents architecture.Strides (Extent.ofShape size)
@@ -161,7 +156,7 @@ let tests =
             test "evaluate is the finest head alone, without gradients" {
                 use _scope = Toy.scope ()
                 let network = Network.create tiny 1 2 (Seed.ofInt 1)
-                let input = random [ 1L; 1L; 16L; 16L ]
+                let input = Toy.gaussian [ 1L; 1L; 16L; 16L ]
                 let finest = Network.evaluate network input
                 Expect.isFalse finest.requires_grad "no gradient"
                 Expect.equal (largestDifference finest (network.Forward input).Head) 0.0 "equal to the first head"
@@ -171,7 +166,7 @@ let tests =
                 for blocks in [ Plain; Residual ] do
                     use _scope = Toy.scope ()
                     let network = Network.create { tiny with Blocks = blocks } 1 2 (Seed.ofInt 1)
-                    let heads = network.Forward(random [ 1L; 1L; 16L; 16L ])
+                    let heads = network.Forward(Toy.gaussian [ 1L; 1L; 16L; 16L ])
                     let total = heads |> List.map (fun head -> (head * head).mean()) |> List.reduce (+)
                     total.backward ()
 
@@ -216,7 +211,7 @@ let tests =
                 for blocks in [ Plain; Residual ] do
                     let network = Network.create { tiny with Blocks = blocks } 1 2 (Seed.ofInt 1)
                     use _module = network.Module
-                    use input = random [ 1L; 1L; 16L; 16L ]
+                    use input = Toy.gaussian [ 1L; 1L; 16L; 16L ]
 
                     let use' () =
                         use _scope = Toy.scope ()
@@ -246,7 +241,7 @@ let tests =
                 for features, rank in [ [ 4; 8; 8 ], 2; [ 12; 20; 24 ], 2; [ 4; 20 ], 3 ] do
                     use _scope = Toy.scope ()
                     let network = Network.create (architecture features rank 1) 1 2 (Seed.ofInt 1)
-                    let input = random (2L :: 1L :: List.replicate rank 8L)
+                    let input = Toy.gaussian (2L :: 1L :: List.replicate rank 8L)
 
                     for _ in 1..5 do
                         litter ()

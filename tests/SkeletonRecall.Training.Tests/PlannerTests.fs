@@ -62,7 +62,7 @@ let private sample
 // ../shared/reference/nnunet-facts.md, section 3.11: configuration, batch, patch, stages.
 let private samples =
     let ct = [ "CT" ]
-    let rgb = [ "R"; "G"; "B" ]
+    let mri = [ "mri" ]
     let cube = [ [ 0.3; 0.3; 0.3 ] ], [ [ 280; 400; 400 ] ]
     let circle = [ [ 0.6; 0.297; 0.297 ] ], [ [ 160; 520; 440 ] ]
 
@@ -78,38 +78,20 @@ let private samples =
         "A", PlannerKind.Plain, ct, 40, 1, cube, [ "2d", 16, [ 448; 448 ], 7; "3d_fullres", 2, [ 112; 160; 128 ], 6 ]
         "A, low", PlannerKind.Plain, ct, 40, 1, cube, [ "3d_lowres", 2, [ 96; 160; 160 ], 6 ]
         "A, ResEncL", PlannerKind.ResEncL, ct, 40, 1, cube, [ "3d_fullres", 2, [ 128; 224; 224 ], 6 ]
-        "B",
-        PlannerKind.Plain,
-        [ "mri" ],
-        90,
-        13,
-        circle,
-        [ "2d", 12, [ 576; 448 ], 7; "3d_fullres", 2, [ 64; 192; 160 ], 6 ]
-        "B, low", PlannerKind.Plain, [ "mri" ], 90, 13, circle, [ "3d_lowres", 2, [ 64; 224; 160 ], 6 ]
-        "B, ResEncM", PlannerKind.ResEncM, [ "mri" ], 90, 13, circle, [ "3d_fullres", 2, [ 56; 192; 160 ], 6 ]
-        "B, ResEncL", PlannerKind.ResEncL, [ "mri" ], 90, 13, circle, [ "3d_fullres", 2, [ 80; 256; 256 ], 7 ]
-        "C",
-        PlannerKind.Plain,
-        [ "mri" ],
-        200,
-        3,
-        heart,
-        [ "2d", 49, [ 256; 256 ], 7; "3d_fullres", 4, [ 16; 256; 256 ], 7 ]
-        "C, ResEncM", PlannerKind.ResEncM, [ "mri" ], 200, 3, heart, [ "3d_fullres", 3, [ 16; 256; 256 ], 7 ]
-        "C, ResEncL", PlannerKind.ResEncL, [ "mri" ], 200, 3, heart, [ "3d_fullres", 11, [ 16; 256; 256 ], 7 ]
+        "B", PlannerKind.Plain, mri, 90, 13, circle, [ "2d", 12, [ 576; 448 ], 7; "3d_fullres", 2, [ 64; 192; 160 ], 6 ]
+        "B, low", PlannerKind.Plain, mri, 90, 13, circle, [ "3d_lowres", 2, [ 64; 224; 160 ], 6 ]
+        "B, ResEncM", PlannerKind.ResEncM, mri, 90, 13, circle, [ "3d_fullres", 2, [ 56; 192; 160 ], 6 ]
+        "B, ResEncL", PlannerKind.ResEncL, mri, 90, 13, circle, [ "3d_fullres", 2, [ 80; 256; 256 ], 7 ]
+        "C", PlannerKind.Plain, mri, 200, 3, heart, [ "2d", 49, [ 256; 256 ], 7; "3d_fullres", 4, [ 16; 256; 256 ], 7 ]
+        "C, ResEncM", PlannerKind.ResEncM, mri, 200, 3, heart, [ "3d_fullres", 3, [ 16; 256; 256 ], 7 ]
+        "C, ResEncL", PlannerKind.ResEncL, mri, 200, 3, heart, [ "3d_fullres", 11, [ 16; 256; 256 ], 7 ]
         "D", PlannerKind.Plain, rgb, 1108, 1, plane 1500 1500, [ "2d", 2, [ 1280; 1024 ], 9 ]
         "D, ResEncM", PlannerKind.ResEncM, rgb, 1108, 1, plane 1500 1500, [ "2d", 13, [ 512; 512 ], 8 ]
         "D, ResEncL", PlannerKind.ResEncL, rgb, 1108, 1, plane 1500 1500, [ "2d", 13, [ 896; 768 ], 8 ]
         "E", PlannerKind.Plain, rgb, 20, 1, plane 584 565, [ "2d", 2, [ 640; 640 ], 8 ]
         "E, ResEncM", PlannerKind.ResEncM, rgb, 20, 1, plane 584 565, [ "2d", 13, [ 512; 512 ], 8 ]
-        "F",
-        PlannerKind.Plain,
-        [ "mri" ],
-        260,
-        2,
-        small,
-        [ "2d", 366, [ 56; 40 ], 4; "3d_fullres", 9, [ 40; 56; 40 ], 4 ]
-        "F, ResEncM", PlannerKind.ResEncM, [ "mri" ], 260, 2, small, [ "3d_fullres", 58, [ 40; 56; 40 ], 4 ]
+        "F", PlannerKind.Plain, mri, 260, 2, small, [ "2d", 366, [ 56; 40 ], 4; "3d_fullres", 9, [ 40; 56; 40 ], 4 ]
+        "F, ResEncM", PlannerKind.ResEncM, mri, 260, 2, small, [ "3d_fullres", 58, [ 40; 56; 40 ], 4 ]
     ]
     |> List.map (fun (name, kind, channels, count, classes, (spacings, shapes), wanted) ->
         name, kind, channels, count, classes, spacings, shapes, wanted)

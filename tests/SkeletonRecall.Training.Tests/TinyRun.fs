@@ -60,14 +60,6 @@ let run
 
     Trainer.run options configuration dataset folder resume stop report [ Toy.rod 6 12 12 ] [ Toy.rod 5 10 12 ]
 
-/// Everything in a checkpoint but wall time.
-let comparable (checkpoint: Checkpoint) =
-    checkpoint.Weights,
-    checkpoint.Momentum,
-    checkpoint.Epoch,
-    checkpoint.History
-    |> List.map (fun report -> sprintf "%A" { report with Seconds = 0.0 })
-
 /// The first argument of a process that trains until it is done or killed.
 let childCommand: string = "train-until-killed"
 

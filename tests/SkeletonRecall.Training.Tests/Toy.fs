@@ -126,3 +126,17 @@ let configuration (features: int list) : Configuration =
         PreviousStage = None
         NextStages = []
     }
+
+/// Everything in a checkpoint but wall time.
+let comparable (checkpoint: Checkpoint) =
+    checkpoint.Weights,
+    checkpoint.Momentum,
+    checkpoint.Epoch,
+    checkpoint.History
+    |> List.map (fun report -> sprintf "%A" { report with Seconds = 0.0 })
+
+/// Gaussian numbers, always the same.
+let gaussian (shape: int64 list) : Tensor =
+    let rng = Seed.rng (Seed.ofInt 5)
+    let count = int (List.fold (*) 1L shape)
+    Tensors.ofArray shape (Array.init count (fun _ -> float32 (rng.Gaussian())))

@@ -34,14 +34,6 @@ let private run
 
 let private path (folder: string) (name: string) : string = Path.Combine(folder, name)
 
-// Everything but wall time.
-let private comparable (checkpoint: Checkpoint) =
-    checkpoint.Weights,
-    checkpoint.Momentum,
-    checkpoint.Epoch,
-    checkpoint.History
-    |> List.map (fun report -> sprintf "%A" { report with Seconds = 0.0 })
-
 // Runs until a progress report asks to stop; what is left in the folder then.
 let private stopAt (stopHere: Progress -> bool) (folder: string) : Checkpoint =
     use source = new CancellationTokenSource()
@@ -61,7 +53,7 @@ let private straight =
         (Toy.inFolder (fun folder ->
             run options folder None CancellationToken.None ignore
             |> Problem.orThrow
-            |> comparable))
+            |> Toy.comparable))
 
 let private resumed (stopHere: Progress -> bool) : Checkpoint =
     Toy.inFolder (fun folder ->
@@ -181,7 +173,7 @@ let tests =
                         "files; the latest gave way to the final one"
 
                     let final = Checkpoint.load (path folder RunFolder.final) |> Problem.orThrow
-                    Expect.equal (comparable final) (comparable checkpoint) "final"
+                    Expect.equal (Toy.comparable final) (Toy.comparable checkpoint) "final"
                     Expect.equal final.MirrorAxes [ 0; 1 ] "mirror axes"
                     Expect.equal final.Momentum.Length (final.Weights.Length - 2) "all but the coarsest head move"
 
@@ -220,8 +212,8 @@ let tests =
                     Expect.stringContains log "Epoch 3" "log"
 
                     Expect.equal
-                        (RunFolder.tryResume folder |> Problem.orThrow |> Option.map comparable)
-                        (Some(comparable final))
+                        (RunFolder.tryResume folder |> Problem.orThrow |> Option.map Toy.comparable)
+                        (Some(Toy.comparable final))
                         "resume finds the final one")
             }
 
@@ -231,7 +223,7 @@ let tests =
                         run { options with Workers = 2 } folder None CancellationToken.None ignore
                         |> Problem.orThrow)
 
-                Expect.equal (comparable again) straight.Value "two workers or one"
+                Expect.equal (Toy.comparable again) straight.Value "two workers or one"
             }
 
             test "stopped between epochs and resumed is the same run, bit for bit" {
@@ -240,12 +232,12 @@ let tests =
                     | Epoch report -> report.Epoch = 1
                     | Step _ -> false
 
-                Expect.equal (comparable (resumed stopHere)) straight.Value "2 + 2 epochs"
+                Expect.equal (Toy.comparable (resumed stopHere)) straight.Value "2 + 2 epochs"
             }
 
             test "stopped within an epoch and resumed is the same run, bit for bit" {
                 Expect.equal
-                    (comparable (
+                    (Toy.comparable (
                         resumed (function
                             | Step(1, 1, _) -> true
                             | _ -> false)
@@ -254,7 +246,7 @@ let tests =
                     "stopped after an iteration"
 
                 Expect.equal
-                    (comparable (
+                    (Toy.comparable (
                         resumed (function
                             | Step(2, 2, _) -> true
                             | _ -> false)
@@ -270,7 +262,7 @@ let tests =
                     let again =
                         run options folder (Some first) CancellationToken.None ignore |> Problem.orThrow
 
-                    Expect.equal (comparable again) (comparable first) "unchanged")
+                    Expect.equal (Toy.comparable again) (Toy.comparable first) "unchanged")
             }
 
             test "training learns" {

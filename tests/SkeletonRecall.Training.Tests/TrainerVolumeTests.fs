@@ -47,7 +47,7 @@ let tests =
                             let resume = RunFolder.tryResume folder |> Problem.orThrow
                             TinyRun.run options folder resume none ignore |> Problem.orThrow)
 
-                    Expect.equal (TinyRun.comparable resumed) (TinyRun.comparable straight) $"stopped at %A{stopHere}"
+                    Expect.equal (Toy.comparable resumed) (Toy.comparable straight) $"stopped at %A{stopHere}"
             }
 
             test "a volume is trained on and predicted" {
