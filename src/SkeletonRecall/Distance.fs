@@ -1,7 +1,9 @@
 namespace SkeletonRecall
 
 open System
+open System.Buffers
 open System.Numerics
+open System.Runtime.CompilerServices
 open System.Runtime.Intrinsics
 
 /// Exact Euclidean distance transforms, in time linear in the number of voxels (P. F. Felzenszwalb and D. P. Huttenlocher,
@@ -238,13 +240,10 @@ module Distance =
                     if not (near squares from stride lanes first work last) then
                         far squares from stride lanes first work last
 
-    /// The distance in mm of each voxel of the mask to the nearest voxel that is not in it, centre to centre, by the
-    /// mask's spacing; 0 outside the mask. What lies outside the grid is not background, as in scipy's
-    /// `distance_transform_edt`: a mask that fills the grid has nowhere a background and is infinity everywhere.
-    let toBackground (mask: Mask) : Volume<float> =
+    // The first two passes over cells that are 0: squared distances within each slice, or the distances of a plane.
+    let private inSlices (mask: Mask) (squares: float[]) : unit =
         let extent = mask.Extent
         let steps = mask.Spacing.Values |> Array.ofList |> Array.rev
-        let squares = Array.zeroCreate<float> extent.Count
         alongRows steps[0] mask squares
 
         let work = Work(steps[1], extent.Height)
@@ -252,14 +251,90 @@ module Distance =
         for slice in 0 .. extent.Depth - 1 do
             alongLines extent.Width (Extent.index extent slice 0 0) extent.Width work (extent.Rank = 2) squares
 
+    // The last pass: the distances in a volume.
+    let private acrossSlices (mask: Mask) (squares: float[]) : unit =
+        let extent = mask.Extent
+
         if extent.Rank = 3 then
-            let work = Work(steps[2], extent.Depth)
+            let work = Work(List.head mask.Spacing.Values, extent.Depth)
 
             for row in 0 .. extent.Height - 1 do
                 alongLines extent.Width (row * extent.Width) (extent.Height * extent.Width) work true squares
 
-        Volume<float>(extent, mask.Spacing, squares)
+    /// The distance in mm of each voxel of the mask to the nearest voxel that is not in it, centre to centre, by the
+    /// mask's spacing; 0 outside the mask. What lies outside the grid is not background, as in scipy's
+    /// `distance_transform_edt`: a mask that fills the grid has nowhere a background and is infinity everywhere.
+    let toBackground (mask: Mask) : Volume<float> =
+        let squares = Array.zeroCreate<float> mask.Extent.Count
+        inSlices mask squares
+        acrossSlices mask squares
+        Volume<float>(mask.Extent, mask.Spacing, squares)
 
     /// The distance in mm of each voxel of the grid to the nearest voxel of the mask, centre to centre, by the mask's
     /// spacing; 0 in the mask, and infinity everywhere where the mask is empty.
     let toMask (mask: Mask) : Volume<float> = toBackground (Mask.complement mask)
+
+    // The least of a column's squared distances within slices and those across them.
+    let private nearest (extent: Extent) (step: float) (squares: float[]) (slice: int) (at: int) : float =
+        let slab = extent.Height * extent.Width
+        let mutable best = squares[at]
+        let mutable away = 1
+        let mutable square = step * step
+
+        while square < best && away < extent.Depth do
+            if slice >= away then
+                best <- min best (squares[at - away * slab] + square)
+
+            if slice + away < extent.Depth then
+                best <- min best (squares[at + away * slab] + square)
+
+            away <- away + 1
+            let further = float away * step
+            square <- further * further
+
+        best
+
+    /// The distances of `toMask` at the voxels of another mask of the same extent, in raster order. Where these are few the
+    /// last pass looks at their lines alone. The grid of distances is borrowed: a new one costs more than the passes do,
+    /// since the system hands out its pages one by one.
+    [<MethodImpl(MethodImplOptions.AggressiveOptimization)>]
+    let internal toMaskAt (places: Mask) (mask: Mask) : float[] =
+        let extent = mask.Extent
+        let step = List.head mask.Spacing.Values
+        let result = Array.zeroCreate<float>(Mask.count places)
+        let sparse = extent.Rank = 3 && 16L * int64 result.Length < int64 extent.Count
+        let background = Mask.complement mask
+        let squares = ArrayPool<float>.Shared.Rent extent.Count
+
+        try
+            Array.Clear(squares, 0, extent.Count)
+            inSlices background squares
+
+            if not sparse then
+                acrossSlices background squares
+
+            let mutable found = 0
+
+            for slice in 0 .. extent.Depth - 1 do
+                for row in 0 .. extent.Height - 1 do
+                    let start = Layout.row extent slice row
+                    let first = Extent.index extent slice row 0 - 1
+
+                    for word in 0 .. Layout.stride extent - 1 do
+                        let mutable bits = places.Words[start + word]
+
+                        while bits <> 0UL do
+                            let at = first + 64 * word + BitOperations.TrailingZeroCount bits
+                            bits <- bits &&& (bits - 1UL)
+
+                            result[found] <-
+                                if sparse then
+                                    sqrt (nearest extent step squares slice at)
+                                else
+                                    squares[at]
+
+                            found <- found + 1
+        finally
+            ArrayPool<float>.Shared.Return squares
+
+        result

@@ -141,7 +141,7 @@ module Surface =
         result
 
     let private between (prediction: Mask) (truth: Mask) : struct (float[] * float[]) =
-        struct (gather prediction (Distance.toMask truth).Data, gather truth (Distance.toMask prediction).Data)
+        struct (Distance.toMaskAt prediction truth, Distance.toMaskAt truth prediction)
 
     /// The distances between the surfaces of a prediction and the truth, by the truth's spacing; empty where a mask is.
     /// Throws ArgumentException when the extents differ.
