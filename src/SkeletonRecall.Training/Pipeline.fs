@@ -279,8 +279,14 @@ module Pipeline =
             noteThreads note resume
             let configuration = setup.Configuration
 
+            let joined (separator: string) (numbers: int list) =
+                numbers |> List.map string |> String.concat separator
+
+            let patch = joined " x " configuration.PatchSize
+            let features = joined ", " configuration.Architecture.FeaturesPerStage
+
             note
-                $"%s{dataset.Name}: %d{fold.Train.Length} cases to train, %d{fold.Validation.Length} to validate; patch %A{configuration.PatchSize}, batch %d{configuration.BatchSize}, features %A{configuration.Architecture.FeaturesPerStage}"
+                $"%s{dataset.Name}: %d{fold.Train.Length} cases to train, %d{fold.Validation.Length} to validate; patch %s{patch}, batch %d{configuration.BatchSize}, features %s{features}"
 
             note $"objective: %s{Objective.print request.Train.Objective}"
 
@@ -288,7 +294,7 @@ module Pipeline =
                 Trainer.train setup target resume stop report (chosen fold.Train) (chosen fold.Validation)
 
             if request.Validate then
-                note $"predicting the %d{fold.Validation.Length} validation cases"
+                note $"predicting the validation cases: %d{fold.Validation.Length}"
 
                 let! dice =
                     FinalValidation.run

@@ -116,7 +116,7 @@ module PreparedFolder =
                     )
             | None ->
                 let needs = needs dataset plans configuration fingerprint
-                let most = float (List.max needs) / 1048576.0
+                let most = ceil (float (List.max needs) / 1048576.0)
 
                 note
                     $"%s{configuration.DataIdentifier}: %d{files.Length} cases, at most %.0f{most} MB each at work, %d{request.Workers} at once within %.0f{float request.Memory / 1048576.0} MB"
