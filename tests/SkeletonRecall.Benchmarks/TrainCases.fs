@@ -46,12 +46,15 @@ module TrainCases =
     // Vessels with as many channels of noise added.
     let private case (extent: Extent) (channels: int) : Case =
         let made =
-            Synthetic.vessels
-                { Synthetic.standard with
-                    Extent = extent
-                    Trees = 6
-                }
-                (Seed.ofInt 3)
+            if extent.Rank = 3 then
+                Sample.case SampleKind.VesselTrees extent.Width (Seed.ofInt 3)
+            else
+                Synthetic.vessels
+                    { Synthetic.standard with
+                        Extent = extent
+                        Trees = 6
+                    }
+                    (Seed.ofInt 3)
 
         let rng = Seed.rng (Seed.ofInt 4)
 
