@@ -58,6 +58,7 @@ let run (terminal: Terminal) (arguments: string[]) : int =
         with
         // Argu looks for mandatory arguments only when they are asked for.
         | :? ArguParseException as error -> misused terminal (Arguments.firstLine error)
+        | :? DllNotFoundException as error -> Terminal.fail terminal error.Message
         | ProblemException problem -> Terminal.fail terminal (Problem.message problem)
         | :? OperationCanceledException -> Terminal.fail terminal "stopped"
         | error ->

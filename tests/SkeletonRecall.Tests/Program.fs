@@ -5,4 +5,7 @@ open Expecto
 [<EntryPoint>]
 let main (arguments: string[]) : int =
     SkeletonRecall.Tests.Culture.fromEnvironment ()
-    runTestsInAssemblyWithCLIArgs [] arguments
+
+    match arguments with
+    | [| command |] when command = PointedLibTorchTests.childCommand -> PointedLibTorchTests.child ()
+    | _ -> runTestsInAssemblyWithCLIArgs [] arguments
