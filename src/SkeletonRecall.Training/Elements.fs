@@ -9,18 +9,28 @@ open SkeletonRecall
 /// Ends reading from any depth; never leaves `Elements.guard`.
 exception internal RefusedFile of reason: string
 
-/// The number types of image files.
+/// The number types of image files and of pixels in memory.
 [<RequireQualifiedAccess>]
-type internal NumberType =
+type NumberType =
+    /// 8 bits with sign.
     | Int8
+    /// A byte.
     | UInt8
+    /// 16 bits with sign.
     | Int16
+    /// 16 bits without sign.
     | UInt16
+    /// 32 bits with sign.
     | Int32
+    /// 32 bits without sign.
     | UInt32
+    /// 64 bits with sign.
     | Int64
+    /// 64 bits without sign.
     | UInt64
+    /// Floating point in single precision.
     | Float32
+    /// Floating point in double precision.
     | Float64
 
 /// A rearrangement of any array.

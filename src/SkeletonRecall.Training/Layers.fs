@@ -173,7 +173,9 @@ module internal Layers =
     let private residual (block: ResidualBlock) (input: Tensor) : Tensor =
         use between = activate (linear block.First input)
         use beside = shortcut block input
-        activate ((linear block.Second between).add_ beside)
+        // Held here: TorchSharp's own factor of 1 may be collected while libtorch reads it, as several threads found out.
+        use factor = Scalar.op_Implicit 1
+        activate ((linear block.Second between).add_(beside, factor))
 
     let private chain (compute: 'Block -> Tensor -> Tensor) (blocks: 'Block list) (input: Tensor) : Tensor =
         let step (previous: Tensor) (block: 'Block) : Tensor =

@@ -73,6 +73,7 @@ module Optimizer =
     // The scalars of one step. They are bound by `use` for the whole of it: libtorch reads them by their address, and the
     // garbage collector frees a scalar that nobody holds, even while it is read.
     let private update
+        (one: Scalar)
         (decay: Scalar)
         (keep: Scalar option)
         (back: Scalar)
@@ -86,7 +87,7 @@ module Optimizer =
         | Some keep ->
             match momenta.TryGetValue name with
             | true, momentum ->
-                momentum.mul_(keep).add_ direction |> ignore
+                momentum.mul_(keep).add_(direction, alpha = one) |> ignore
                 direction.add_ (momentum, alpha = keep) |> ignore
             | _ ->
                 // The first direction is the momentum.
@@ -115,6 +116,7 @@ module Optimizer =
             let options = optimizer.Options
             let factor = options.Clip / (length + 1e-6)
             use shortened = factor.ToScalar()
+            use one = (1.0).ToScalar()
             use decay = options.WeightDecay.ToScalar()
             use keep = options.Momentum.ToScalar()
             use back = (-learningRate).ToScalar()
@@ -124,7 +126,7 @@ module Optimizer =
                     gradient.mul_ shortened |> ignore
 
             for part in active do
-                update decay (if options.Momentum = 0.0 then None else Some keep) back optimizer.Momenta part
+                update one decay (if options.Momentum = 0.0 then None else Some keep) back optimizer.Momenta part
 
         length
 

@@ -66,16 +66,12 @@ module PredictFolder =
         let dataset = checkpoint.Dataset
 
         let options =
-            { Inference.standard with
-                Step = request.Step
-                MirrorAxes = if request.Mirror then checkpoint.MirrorAxes else []
-                // A volume's tile is a batch in itself.
-                TilesAtOnce =
-                    if checkpoint.Configuration.PatchSize.Length = 3 then
-                        1
-                    else
-                        Inference.standard.TilesAtOnce
-            }
+            Predictor.inference
+                { Predictor.standard with
+                    Step = request.Step
+                    Mirror = request.Mirror
+                }
+                checkpoint
 
         Problem.attempt {
             let! image, place = Store.readImageInPlace dataset paths

@@ -52,21 +52,24 @@ module Prediction =
         else
             Ok()
 
-    /// Loads the checkpoints of the folds to be averaged. A problem for a file that is missing or damaged, and for models
-    /// that cannot be averaged. Throws ArgumentException for none.
-    let load (paths: string list) : Result<Model, Problem> =
-        if paths.IsEmpty then
-            invalidArg (nameof paths) "A model has at least one checkpoint; got none."
+    /// The model of checkpoints in memory, whose logits are averaged. A problem for those that cannot be. Throws
+    /// ArgumentException for none.
+    let ofCheckpoints (checkpoints: Checkpoint list) : Result<Model, Problem> =
+        if checkpoints.IsEmpty then
+            invalidArg (nameof checkpoints) "A model has at least one checkpoint; got none."
 
         Problem.attempt {
-            let! checkpoints = paths |> Problem.traverse Checkpoint.load
-
             for other in checkpoints.Tail do
                 do! requireAlike checkpoints.Head other
 
             let! networks = checkpoints |> Problem.traverse Checkpoint.network
             return new Model(checkpoints, networks)
         }
+
+    /// Loads the checkpoints of the folds to be averaged. A problem for a file that is missing or damaged, and for models
+    /// that cannot be averaged. Throws ArgumentException for none.
+    let load (paths: string list) : Result<Model, Problem> =
+        paths |> Problem.traverse Checkpoint.load |> Result.bind ofCheckpoints
 
     /// The model as an engine: the mean of its networks' logits. What it gives holds until the next call; for one thread.
     let engine (model: Model) : Predict =
@@ -114,6 +117,45 @@ module Prediction =
         Array.init part.Channels (fun channel -> restoreChannel properties (outside channel) part channel)
         |> Array.concat
 
+    /// From a prepared image and its way back to its prediction.
+    let internal ofPrepared
+        (options: InferenceOptions)
+        (withProbabilities: bool)
+        (checkpoint: Checkpoint)
+        (predict: Predict)
+        (prepared: Image, properties: CaseProperties)
+        : PredictedCase =
+        let configuration = checkpoint.Configuration
+        let outputs = outputs checkpoint.Dataset
+        let channels = Dataset.outputs checkpoint.Dataset
+
+        let grid =
+            {
+                Resampling = configuration.Resampling
+                Extent = CaseProperties.afterCropping properties
+                Spacing = CaseProperties.spacing properties
+            }
+
+        let patch = Extent.ofShape configuration.PatchSize
+
+        if withProbabilities then
+            let labels, probabilities =
+                Inference.probabilitiesAt options outputs grid patch channels predict prepared
+
+            let part = Image.create channels grid.Extent probabilities
+
+            {
+                Labels = Preprocess.restore properties labels
+                Probabilities = Some(restoreProbabilities outputs properties part)
+            }
+        else
+            {
+                Labels =
+                    Inference.labelsAt options outputs grid patch channels predict prepared
+                    |> Preprocess.restore properties
+                Probabilities = None
+            }
+
     /// The prediction of an image as it was read. Without probabilities, memory is bounded by the planes under one layer of
     /// tiles. A problem, which names the case, where the image cannot be prepared as the model's were: other channels, a
     /// plane for a model of volumes, values that are no numbers. `id` names it.
@@ -125,35 +167,5 @@ module Prediction =
         (id: CaseId)
         (image: Image)
         : Result<PredictedCase, Problem> =
-        let configuration = checkpoint.Configuration
-        let outputs = outputs checkpoint.Dataset
-        let channels = Dataset.outputs checkpoint.Dataset
-
-        Preprocess.image checkpoint.Transpose configuration id image
-        |> Result.map (fun (prepared, properties) ->
-            let grid =
-                {
-                    Resampling = configuration.Resampling
-                    Extent = CaseProperties.afterCropping properties
-                    Spacing = CaseProperties.spacing properties
-                }
-
-            let patch = Extent.ofShape configuration.PatchSize
-
-            if withProbabilities then
-                let labels, probabilities =
-                    Inference.probabilitiesAt options outputs grid patch channels predict prepared
-
-                let part = Image.create channels grid.Extent probabilities
-
-                {
-                    Labels = Preprocess.restore properties labels
-                    Probabilities = Some(restoreProbabilities outputs properties part)
-                }
-            else
-                {
-                    Labels =
-                        Inference.labelsAt options outputs grid patch channels predict prepared
-                        |> Preprocess.restore properties
-                    Probabilities = None
-                })
+        Preprocess.image checkpoint.Transpose checkpoint.Configuration id image
+        |> Result.map (ofPrepared options withProbabilities checkpoint predict)

@@ -103,6 +103,20 @@ module RunFolder =
         else
             []
 
+    /// The checkpoints of that name in a model's folder, by its folds 0, 1, ... that have one or, where none has, of `fold_all`.
+    /// A problem for none.
+    let checkpoints (model: string) (file: string) : Result<string list, Problem> =
+        let all = Store.file (Store.file model "fold_all") file
+
+        match
+            folds model
+            |> List.map (fun fold -> Store.file fold file)
+            |> List.filter File.Exists
+        with
+        | [] when File.Exists all -> Ok [ all ]
+        | [] -> Error(Missing(Store.file (Store.file model "fold_0") file, "a trained fold is wanted: run train"))
+        | found -> Ok found
+
     /// The names of the models below a data set's results folder, (trainer, plans, configuration), sorted.
     let models (results: string) : (string * string * string) list =
         if Directory.Exists results then

@@ -1,6 +1,8 @@
 namespace SkeletonRecall.Training
 
 open System
+open System.Numerics
+open System.Runtime.InteropServices
 open SkeletonRecall
 
 /// nnU-Net's sliding window: an image covered with overlapping tiles, whose logits are averaged with Gaussian weights.
@@ -70,13 +72,59 @@ module SlidingWindow =
             Data = tiles
         }
 
+    /// The one tile that shows a whole image no larger than the patch, which has as many axes: (channels, spatial...).
+    let internal tile (patch: Extent) (image: Image) : float32[] =
+        let offset =
+            {
+                Slice = before image.Extent.Depth patch.Depth
+                Row = before image.Extent.Height patch.Height
+                Column = before image.Extent.Width patch.Width
+            }
+
+        (cut [||] image offset patch [| { Slice = 0; Row = 0; Column = 0 } |]).Data
+
+    // Spans of one length, by the processor's vectors; the last values one by one.
+    let inline private vectors (values: Span<float32>) : Span<Vector<float32>> =
+        MemoryMarshal.Cast<float32, Vector<float32>> values
+
+    let inline private readVectors (values: ReadOnlySpan<float32>) : ReadOnlySpan<Vector<float32>> =
+        MemoryMarshal.Cast<float32, Vector<float32>> values
+
     let private addRow (logits: ReadOnlySpan<float32>) (weights: ReadOnlySpan<float32>) (sums: Span<float32>) : unit =
-        for column in 0 .. sums.Length - 1 do
+        let total = vectors sums
+        let given = readVectors logits
+        let counts = readVectors weights
+
+        for place in 0 .. total.Length - 1 do
+            total[place] <- total[place] + given[place] * counts[place]
+
+        for column in total.Length * Vector<float32>.Count .. sums.Length - 1 do
             sums[column] <- sums[column] + logits[column] * weights[column]
 
     let private addWeights (weights: ReadOnlySpan<float32>) (sums: Span<float32>) : unit =
-        for column in 0 .. sums.Length - 1 do
+        let total = vectors sums
+        let counts = readVectors weights
+
+        for place in 0 .. total.Length - 1 do
+            total[place] <- total[place] + counts[place]
+
+        for column in total.Length * Vector<float32>.Count .. sums.Length - 1 do
             sums[column] <- sums[column] + weights[column]
+
+    let private divideRow
+        (sums: ReadOnlySpan<float32>)
+        (weights: ReadOnlySpan<float32>)
+        (shares: Span<float32>)
+        : unit =
+        let into = vectors shares
+        let total = readVectors sums
+        let counts = readVectors weights
+
+        for place in 0 .. into.Length - 1 do
+            into[place] <- total[place] / counts[place]
+
+        for column in into.Length * Vector<float32>.Count .. shares.Length - 1 do
+            shares[column] <- sums[column] / weights[column]
 
     /// Gives each plane's logits (classes, rows, columns) to `consume`, in order, with the plane's number; the array is used again
     /// afterwards. The image is prepared (normalized) already; a smaller one is padded with zeros on all sides. A volume
@@ -167,8 +215,7 @@ module SlidingWindow =
                         let into =
                             Span<float32>(plane, (label * extent.Height + row) * extent.Width, extent.Width)
 
-                        for column in 0 .. into.Length - 1 do
-                            into[column] <- total[column] / weight[column]
+                        divideRow total weight into
 
                 consume slice plane
 

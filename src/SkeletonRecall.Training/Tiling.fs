@@ -46,9 +46,7 @@ module Tiling =
             else
                 value distance / total)
 
-    /// How much each voxel of a tile counts, row-major: a Gaussian with a standard deviation of an eighth of the patch
-    /// and the peak 10, in half precision, zeros replaced by the smallest value above zero (nnU-Net's importance map).
-    let importance (patch: Extent) : float32[] =
+    let private made (patch: Extent) : float32[] =
         let axes = patch.Shape |> List.map bell |> List.toArray
         let slices = if patch.Rank = 3 then axes[0] else [| 1.0 |]
         let rows = axes[patch.Rank - 2]
@@ -67,3 +65,18 @@ module Tiling =
 
         let smallest = halves |> Array.filter (fun value -> value > 0.0f) |> Array.min
         halves |> Array.map (fun value -> if value > 0.0f then value else smallest)
+
+    // The last one made: whoever predicts many images asks for the same one again and again, and a large one takes as long as
+    // a layer of tiles to blend.
+    let mutable private last: (Extent * float32[]) option = None
+
+    /// How much each voxel of a tile counts, row-major: a Gaussian with a standard deviation of an eighth of the patch
+    /// and the peak 10, in half precision, zeros replaced by the smallest value above zero (nnU-Net's importance map). The array is
+    /// shared and must not be changed.
+    let importance (patch: Extent) : float32[] =
+        match last with
+        | Some(known, weights) when known = patch -> weights
+        | _ ->
+            let weights = made patch
+            last <- Some(patch, weights)
+            weights

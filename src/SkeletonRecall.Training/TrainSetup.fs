@@ -28,6 +28,10 @@ type TrainSetup =
         MirrorAxes: int list option
         /// Weights to begin with; None for drawn ones.
         Pretrained: PretrainedWeights option
+        /// A loss of one's own in place of the objective's: from the weights of the heads, finest first. The objective still
+        /// says what targets are prepared with (tubes, supervision), and its terms are what the log shows. Who goes on with
+        /// such a run gives the loss again: no file keeps it.
+        Loss: (float list -> HeadLoss) option
     }
 
 /// Making setups.
@@ -50,7 +54,18 @@ module TrainSetup =
             Augment = Augment.options
             MirrorAxes = None
             Pretrained = None
+            Loss = None
         }
+
+    /// The setup with a loss of one's own on the finest head and another, or the same, on the coarser ones, times their
+    /// weights. Targets of coarser heads have a skeleton only where the objective's supervision is of all heads.
+    let withLoss (finest: Loss) (coarser: Loss) (setup: TrainSetup) : TrainSetup =
+        let heads (weights: float list) : HeadLoss =
+            weights
+            |> List.mapi (fun head weight -> weight, (if head = 0 then finest else coarser))
+            |> Loss.deepSupervision
+
+        { setup with Loss = Some heads }
 
     /// The axes along which training mirrors and prediction may. Throws ArgumentException for axes that the patch lacks.
     let mirrorAxes (setup: TrainSetup) : int list =

@@ -203,6 +203,19 @@ module Trainer =
 
     /// The same on cases as they were read, held in memory and normalized here; their grid stays as it is. Throws
     /// ArgumentException also for cases without labels.
+    let trainCases
+        (setup: TrainSetup)
+        (folder: string)
+        (resume: Checkpoint option)
+        (cancellation: CancellationToken)
+        (report: Progress -> unit)
+        (training: Case list)
+        (validation: Case list)
+        : Result<Checkpoint, Problem> =
+        let prepared = prepare setup.Options setup.Configuration setup.Dataset
+        train setup folder resume cancellation report (prepared training) (prepared validation)
+
+    /// The same by options, plan and data set alone.
     let run
         (options: TrainOptions)
         (configuration: Configuration)
@@ -214,11 +227,11 @@ module Trainer =
         (training: Case list)
         (validation: Case list)
         : Result<Checkpoint, Problem> =
-        train
+        trainCases
             (TrainSetup.create options configuration dataset)
             folder
             resume
             cancellation
             report
-            (prepare options configuration dataset training)
-            (prepare options configuration dataset validation)
+            training
+            validation

@@ -117,6 +117,12 @@ module internal TrainingRun =
             else
                 Error(diverged run position batch value)
 
+    // What an epoch makes small: the objective, or a loss of the caller's own.
+    let private loss (run: Run) (epoch: int) : HeadLoss =
+        match run.Setup.Loss with
+        | Some own -> own run.HeadWeights
+        | None -> Objective.loss (Objective.at epoch run.Objective) run.HeadWeights
+
     let private validation (run: Run) (epoch: int) : Validation =
         let batches =
             match run.Validation with
@@ -126,9 +132,9 @@ module internal TrainingRun =
                     run.Cancellation.ThrowIfCancellationRequested()
                     Loader.next loader)
 
-        Validation.measure
+        Validation.measureBy
+            (loss run epoch)
             (Objective.at epoch run.Objective)
-            run.HeadWeights
             (TrainSetup.outputs run.Setup)
             run.Network
             batches
@@ -185,7 +191,7 @@ module internal TrainingRun =
         let rate =
             Schedule.polynomial run.Options.LearningRate run.Options.Epochs start.Epoch
 
-        let loss = Objective.loss (Objective.at start.Epoch run.Objective) run.HeadWeights
+        let loss = loss run start.Epoch
 
         Problem.attempt {
             let! trained = iterate run rate loss start

@@ -89,11 +89,11 @@ module Validation =
 
                         counts[3 * region + kind] <- counts[3 * region + kind] + 1L
 
-    /// The objective and the pseudo-Dice on batches, without any change of the network. All NaN without a batch. `classes`
-    /// counts the network's outputs: classes with the background, or regions.
-    let measure
+    /// A loss of all heads, the objective's terms and the pseudo-Dice on batches, without any change of the network. All NaN
+    /// without a batch. `classes` counts the network's outputs: classes with the background, or regions.
+    let measureBy
+        (loss: HeadLoss)
         (objective: Objective)
-        (headWeights: float list)
         (classes: int)
         (network: Network)
         (batches: Batch seq)
@@ -108,7 +108,7 @@ module Validation =
             let images, targets = Batch.toTensors (device network) batch
             let logits = network.Forward images
 
-            match tryLoss (Objective.loss objective headWeights) logits targets with
+            match tryLoss loss logits targets with
             | None -> nan, []
             | Some value ->
                 if batch.Regions.IsEmpty then
@@ -145,3 +145,13 @@ module Validation =
                     |> List.averageBy (fun (_, terms) -> if terms.IsEmpty then nan else snd terms[index]))
             PseudoDice = List.init (if hasBackground.Value then classes - 1 else classes) dice
         }
+
+    /// The same by the objective itself, with the weights of its heads.
+    let measure
+        (objective: Objective)
+        (headWeights: float list)
+        (classes: int)
+        (network: Network)
+        (batches: Batch seq)
+        : Validation =
+        measureBy (Objective.loss objective headWeights) objective classes network batches
