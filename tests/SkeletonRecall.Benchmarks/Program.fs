@@ -57,7 +57,10 @@ module Program =
                 else
                     None)
 
-        let rows = rows @ PreprocessCases.run python seconds options.Only
+        let rows =
+            rows
+            @ PreprocessCases.run python seconds options.Only
+            @ PredictCases.run options.Quick seconds options.Only
 
         let rows =
             if options.Only = "" then
