@@ -38,6 +38,14 @@ internal static class Grids
         }
     }
 
+    internal static void RequireAddress(string name, nint address)
+    {
+        if (address == 0)
+        {
+            throw new ArgumentException("The address of pixels is wanted; got 0.", name);
+        }
+    }
+
     private static void Require(string name, int value, int size)
     {
         if (value < 0 || value >= size)

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace SkeletonRecall.CSharp;
 
 /// <summary>
@@ -30,6 +32,30 @@ public sealed class Image
     {
         ArgumentNullException.ThrowIfNull(pixels);
         return new(1, Grids.ExtentOf(pixels), Grids.Flatten(pixels, (float value) => value));
+    }
+
+    /// <summary>
+    /// An image from pixels that the caller holds, which are copied; values outside single precision become infinite.
+    /// </summary>
+    /// <typeparam name="T"><c>byte</c>, <c>ushort</c>, <c>short</c>, <c>float</c> and the other types of <see cref="PixelType"/>.</typeparam>
+    /// <exception cref="ArgumentException">The layout does not fit the memory, or values would share bytes.</exception>
+    public static Image FromPixels<T>(ReadOnlySpan<T> pixels, PixelLayout layout)
+        where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        return new(Pipeline.Pixels.ofSpan(layout.ToCore(PixelLayout.TypeOf<T>()), MemoryMarshal.AsBytes(pixels)));
+    }
+
+    /// <summary>
+    /// An image from pixels at an address, which are copied. How far the memory reaches is not known here: that every value of
+    /// the layout lies in it is the caller's word.
+    /// </summary>
+    /// <exception cref="ArgumentException">The address is 0, or values would share bytes.</exception>
+    public static Image FromPointer(nint pixels, PixelType type, PixelLayout layout)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        Grids.RequireAddress(nameof(pixels), pixels);
+        return new(Pipeline.Pixels.read(layout.ToCore(type), pixels));
     }
 
     /// <summary>

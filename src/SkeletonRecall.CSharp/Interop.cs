@@ -49,6 +49,10 @@ internal static class Interop
             }
         );
 
+    /// <summary>What is worth telling a person, to the listener.</summary>
+    internal static FSharpFunc<string, Unit> ToNotes(IProgress<string>? notes) =>
+        ToProcedure<string>(note => notes?.Report(note));
+
     /// <summary>The value of a result, or the problem as an exception.</summary>
     internal static T OrThrow<T>(FSharpResult<T, Pipeline.Problem> result) =>
         result.IsOk ? result.ResultValue : throw new ProblemException(result.ErrorValue);

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace SkeletonRecall.CSharp;
 
 /// <summary>
@@ -73,6 +75,34 @@ public sealed class LabelMap
 
     /// <summary>The class ids, row-major, in an array of the caller's own.</summary>
     public short[] ToArray() => (short[])Core.Data.Clone();
+
+    /// <summary>Writes the class ids into memory that the caller holds.</summary>
+    /// <typeparam name="T"><c>byte</c>, <c>short</c>, <c>int</c>, <c>float</c> and the other types of <see cref="PixelType"/>.</typeparam>
+    /// <param name="target">The memory.</param>
+    /// <param name="layout">How they are to lie; row-major without gaps by default.</param>
+    /// <exception cref="ArgumentException">
+    /// The layout does not fit the memory or these labels, or the type does not hold them; nothing is written then.
+    /// </exception>
+    public void CopyTo<T>(Span<T> target, PixelLayout? layout = null)
+        where T : unmanaged =>
+        Pipeline.Pixels.toSpan(
+            (layout ?? PixelLayout.Planar(Extent)).ToCore(PixelLayout.TypeOf<T>()),
+            Core,
+            MemoryMarshal.AsBytes(target)
+        );
+
+    /// <summary>
+    /// Writes the class ids to an address. How far the memory reaches is not known here: that every value of the layout lies in
+    /// it is the caller's word.
+    /// </summary>
+    /// <exception cref="ArgumentException">
+    /// The address is 0, or the layout does not fit these labels, or the type does not hold them; nothing is written then.
+    /// </exception>
+    public void CopyTo(nint target, PixelType type, PixelLayout? layout = null)
+    {
+        Grids.RequireAddress(nameof(target), target);
+        Pipeline.Pixels.write((layout ?? PixelLayout.Planar(Extent)).ToCore(type), Core, target);
+    }
 
     /// <summary>All voxels of any class (labels above 0).</summary>
     public Mask Foreground() => new(Tube.binarize(Core));

@@ -59,6 +59,64 @@ public sealed class Loss
     }
 
     /// <summary>
+    /// The Tversky loss (Salehi et al., 2017), focal with a gamma above 1 (Abraham and Khan, 2019): overlap whose false
+    /// positives and false negatives weigh differently, in [0, 1].
+    /// </summary>
+    public static Loss Tversky(TverskyOptions? options = null)
+    {
+        var core = (options ?? new()).ToCore();
+        return new((logits, target) => global::SkeletonRecall.Tversky.loss(core, logits, target));
+    }
+
+    /// <summary>The focal loss (Lin et al., ICCV 2017): cross-entropy in which what is right already counts less.</summary>
+    public static Loss Focal(FocalOptions? options = null)
+    {
+        var core = (options ?? new()).ToCore();
+        return new((logits, target) => global::SkeletonRecall.Focal.loss(core, logits, target));
+    }
+
+    /// <summary>
+    /// The boundary loss (Kervadec et al., MIDL 2019): probabilities times signed distances to the boundary. It says little where
+    /// nothing is right yet.
+    /// </summary>
+    public static Loss Boundary() => new((logits, target) => global::SkeletonRecall.Boundary.loss(logits, target));
+
+    /// <summary>
+    /// The share of the predicted foreground that lies farther than a margin from the labels, in [0, 1]: a guard against extra
+    /// foreground, which skeleton recall never punishes. It is this library's own.
+    /// </summary>
+    public static Loss PrecisionGuard(PrecisionGuardOptions? options = null)
+    {
+        var core = (options ?? new()).ToCore();
+        return new((logits, target) => global::SkeletonRecall.PrecisionGuard.loss(core, logits, target));
+    }
+
+    /// <summary>Centreline cross-entropy, clCE (Acebes et al., MICCAI 2024); slow and large in memory.</summary>
+    public static Loss CentrelineCrossEntropy(CentrelineCrossEntropyOptions? options = null)
+    {
+        var core = (options ?? new()).ToCore();
+        return new((logits, target) => global::SkeletonRecall.CentrelineCrossEntropy.loss(core, logits, target));
+    }
+
+    /// <summary>Centreline boundary Dice, cbDice (Shi et al., MICCAI 2024); slow and large in memory.</summary>
+    public static Loss CbDice(CbDiceOptions? options = null)
+    {
+        var core = (options ?? new()).ToCore();
+        return new((logits, target) => global::SkeletonRecall.CbDice.loss(core, logits, target));
+    }
+
+    /// <summary>
+    /// This loss of logits penalized by their neighbours of the same class (SCNP, Valverde et al., CVPR 2026): a voxel counts as
+    /// its worst neighbour does.
+    /// </summary>
+    public Loss WithNeighbourPenalty(ScnpOptions? options = null)
+    {
+        var core = (options ?? new()).ToCore();
+        var part = ToFunction();
+        return new((logits, target) => Scnp.loss(core, part, logits, target));
+    }
+
+    /// <summary>
     /// A loss of one's own: a differentiable scalar from logits (B, C, spatial...) and target. It should leave its arguments
     /// alone and free the tensors that it makes; <see cref="Check"/> tells whether gradient and tensors are right.
     /// </summary>

@@ -59,5 +59,11 @@ public sealed class Model
     /// <summary>A predictor with the weights of this model.</summary>
     /// <exception cref="ArgumentException">Options are out of range.</exception>
     /// <exception cref="ProblemException">The weights do not fit the configuration.</exception>
-    public Predictor CreatePredictor(PredictOptions? options = null) => new(this, options ?? new());
+    public Predictor CreatePredictor(PredictOptions? options = null) =>
+        new(
+            Pipeline.PredictorModule.ofModel(
+                (options ?? new()).ToCore(),
+                Interop.OrThrow(Pipeline.Prediction.ofCheckpoints(Interop.ToList([Core])))
+            )
+        );
 }

@@ -110,6 +110,15 @@ public sealed class SkeletonGraph
     /// <summary>The skeleton that the graph was made of.</summary>
     public Mask ToMask() => new(SkeletonGraphModule.toMask(core));
 
+    /// <summary>The nodes as CSV, a line each: kind, degree, class, place and radius.</summary>
+    public string NodesCsv() => Pipeline.GraphText.nodes(core);
+
+    /// <summary>The branches as CSV, a line each: ends, class, length in mm, chord, tortuosity and radii.</summary>
+    public string BranchesCsv() => Pipeline.GraphText.branches(core);
+
+    /// <summary>Nodes and branches as JSON, with the coordinates of their voxels.</summary>
+    public string ToJson() => Pipeline.GraphText.json(core);
+
     private static SkeletonNode ToNode(Core.SkeletonNode node) =>
         new(
             node.Kind.IsIsolated ? NodeKind.Isolated

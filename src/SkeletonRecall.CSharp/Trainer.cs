@@ -15,7 +15,29 @@ public sealed record TrainSetup(
     string Folder,
     IReadOnlyList<Case> Training,
     IReadOnlyList<Case> Validation
-);
+)
+{
+    /// <summary>
+    /// A loss of one's own in place of the objective's; null, the default, trains the objective. The objective still says what
+    /// targets are prepared with (tubes, supervision), and its terms are what the log shows. Who resumes such a run gives the
+    /// loss again: no file keeps it.
+    /// </summary>
+    public Loss? Loss { get; init; }
+
+    /// <summary>
+    /// What stands on the coarser heads beside <see cref="Loss"/>; null, the default, for the same. Targets there have a
+    /// skeleton only where the objective's supervision is of all heads.
+    /// </summary>
+    public Loss? CoarseLoss { get; init; }
+
+    internal Pipeline.TrainSetup ToCore(TrainOptions options)
+    {
+        var core = Pipeline.TrainSetupModule.create(options.ToCore(), Configuration.Core, Dataset.Core);
+        return Loss is null
+            ? core
+            : Pipeline.TrainSetupModule.withLoss(Loss.ToFunction(), (CoarseLoss ?? Loss).ToFunction(), core);
+    }
+}
 
 /// <summary>
 /// Trains networks as nnU-Net does. A run leaves checkpoint_best, checkpoint_final, training_log.txt, run.json and
@@ -46,10 +68,8 @@ public static class Trainer
         ArgumentNullException.ThrowIfNull(setup);
         return new(
             Interop.OrThrow(
-                Pipeline.Trainer.run(
-                    options.ToCore(),
-                    setup.Configuration.Core,
-                    setup.Dataset.Core,
+                Pipeline.Trainer.trainCases(
+                    setup.ToCore(options),
                     setup.Folder,
                     Interop.ToOption(resume?.Core),
                     cancellation,

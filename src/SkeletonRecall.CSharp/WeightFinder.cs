@@ -64,12 +64,7 @@ public static class WeightFinder
         var weighed = Interop.OrThrow(
             Pipeline.Weighing.run(
                 new(
-                    Pipeline.Store.roots(
-                        Interop.ToFunction<string, Microsoft.FSharp.Core.FSharpOption<string>?>(name =>
-                            Interop.ToOption(Environment.GetEnvironmentVariable(name))
-                        ),
-                        Interop.ToOption(options.Root)
-                    ),
+                    Roots.Find(options.Root).Core,
                     dataset,
                     Interop.ToOption(options.Checkpoint),
                     Interop.ToOption(options.Objective?.Core),
@@ -77,7 +72,7 @@ public static class WeightFinder
                     options.Ratio,
                     options.Seed
                 ),
-                Interop.ToFunction<double, string, Microsoft.FSharp.Core.Unit>((_, _) => null!)
+                Interop.ToReport(null)
             )
         );
         var report = weighed.Report;

@@ -11,6 +11,7 @@ internal static class LossTests
                 Runner.TestCase("weights and sums", Algebra),
                 Runner.TestCase("logits that are mapped first", Mapped),
                 Runner.TestCase("further losses", Further),
+                Runner.TestCase("each is what its name in the text form is", Named),
                 Runner.TestCase("regions", Regions),
                 Runner.TestCase("heads", Heads),
                 Runner.TestCase("targets", Targets),
@@ -143,6 +144,31 @@ internal static class LossTests
         using var logits = Logits();
         using var target = NewTarget();
         Check.True(Loss.SoftClDice(new() { Iterations = 1 }).Check(logits, target).Passed, "finite differences agree");
+    }
+
+    private static void Named()
+    {
+        foreach (
+            var (name, loss) in new (string, Loss)[]
+            {
+                ("tversky", Loss.Tversky()),
+                ("focal", Loss.Focal()),
+                ("boundary", Loss.Boundary()),
+                ("precision-guard", Loss.PrecisionGuard()),
+                ("clce", Loss.CentrelineCrossEntropy()),
+                ("cbdice", Loss.CbDice()),
+                ("scnp(ce)", Loss.CrossEntropy().WithNeighbourPenalty()),
+            }
+        )
+        {
+            // With a weight, since a name alone may stand for a whole recipe.
+            var wanted = Differentiate(Objective.Parse($"0.5*{name}").ToLoss().Evaluate);
+            var found = Differentiate(loss.Weighted(0.5).Evaluate);
+            Check.Close(found.Value, wanted.Value, 1e-12, name);
+            Near(found.Gradient, wanted.Gradient, name);
+        }
+        var even = Differentiate(Loss.Tversky(new() { FalsePositives = 0.5, FalseNegatives = 0.5 }).Evaluate).Value;
+        Check.True(even != Differentiate(Loss.Tversky().Evaluate).Value, "options arrive");
     }
 
     private static void Regions()

@@ -66,9 +66,51 @@ internal static class OptionsTests
                         );
                     }
                 ),
+                Runner.TestCase("prediction", () => Compare(new PredictOptions(), Pipeline.PredictorModule.standard)),
+                Runner.TestCase("tversky", () => Compare(new TverskyOptions(), Core.Tversky.standard)),
+                Runner.TestCase("focal", () => Compare(new FocalOptions(), Core.Focal.standard)),
                 Runner.TestCase(
-                    "prediction",
-                    () => Compare(new PredictOptions(), Pipeline.Inference.standard, "Mirror")
+                    "precision guard",
+                    () => Compare(new PrecisionGuardOptions(), Core.PrecisionGuard.standard)
+                ),
+                Runner.TestCase(
+                    "centreline cross-entropy",
+                    () => Compare(new CentrelineCrossEntropyOptions(), Core.CentrelineCrossEntropy.standard)
+                ),
+                Runner.TestCase("cbDice", () => Compare(new CbDiceOptions(), Core.CbDice.standard)),
+                Runner.TestCase("scnp", () => Compare(new ScnpOptions(), Core.Scnp.standard)),
+                Runner.TestCase(
+                    "folders of images",
+                    () =>
+                        Compare(
+                            new FolderOptions(),
+                            Pipeline.PredictFolder.request(
+                                Microsoft.FSharp.Collections.ListModule.Empty<string>(),
+                                "in",
+                                "out"
+                            )
+                        )
+                ),
+                Runner.TestCase(
+                    "conversion",
+                    () =>
+                    {
+                        var core = Pipeline.Conversion.standard;
+                        Compare(new ConversionOptions(), core, "Training", "Test", "Channels", "Labels", "Rule");
+                        Check.Equal(
+                            new ConversionOptions().Training.Single().Images,
+                            core.Training[0].Images,
+                            "images"
+                        );
+                        Check.Equal(
+                            new ConversionOptions().Training.Single().Masks,
+                            core.Training[0].Masks!.Value,
+                            "masks"
+                        );
+                        Check.Equal(new ConversionOptions().Rule, MaskRule.Found(), "rule");
+                        Check.Equal(core.Rule, Pipeline.MaskRule.NewFound(null, core.Labels), "the core's rule");
+                        Check.Equal(core.Test.Length + core.Channels.Length + core.Labels.Length, 0, "nothing else");
+                    }
                 ),
                 Runner.TestCase(
                     "vessels",
@@ -77,10 +119,6 @@ internal static class OptionsTests
                         Compare(new VesselOptions(), Pipeline.Synthetic.standard, "Height", "Width");
                         Check.Equal(Pipeline.Synthetic.standard.Extent.ToString(), "256 x 256", "extent");
                     }
-                ),
-                Runner.TestCase(
-                    "prediction does not mirror",
-                    () => Check.Equal(Pipeline.Inference.standard.MirrorAxes.Length, 0, "axes")
                 ),
             ]
         );

@@ -21,6 +21,8 @@ internal static class Program
                     LossTests.All,
                     ObjectiveTests.All,
                     TrainerTests.All,
+                    PredictorTests.All,
+                    ChainTests.All,
                     WeightFinderTests.All,
                     EvaluationTests.All,
                 ]

@@ -42,6 +42,12 @@ internal static class SkeletonGraphTests
         Check.Equal(down.Radii.Count, 6, "radii");
         Check.Equal(graph.Nodes[down.First!.Value].Kind, NodeKind.Junction, "from the junction");
         Check.Equal(graph.Nodes[down.Last!.Value].Kind, NodeKind.End, "to an end");
+        var core = Core.Skeleton.graph(
+            Core.Tube.binarize(Core.Volume.create(Core.ExtentModule.plane(6, 9), Tee.ToArray()))
+        );
+        Check.Equal(graph.NodesCsv(), Pipeline.GraphText.nodes(core), "nodes");
+        Check.Equal(graph.BranchesCsv(), Pipeline.GraphText.branches(core), "branches");
+        Check.Equal(graph.ToJson(), Pipeline.GraphText.json(core), "JSON");
     }
 
     private static void OfLabels()

@@ -19,6 +19,7 @@ internal static class SurfaceTests
                 Runner.TestCase("no type of F# and none of the core's", NoForeignTypes),
                 Runner.TestCase("every public member is documented", Documented),
                 Runner.TestCase("options are sealed records with init", Records),
+                Runner.TestCase("it is the one that was approved", Approved),
             ]
         );
 
@@ -52,7 +53,8 @@ internal static class SurfaceTests
             let place = part.Namespace ?? ""
             where
                 place.StartsWith("Microsoft.FSharp", StringComparison.Ordinal)
-                || place is "SkeletonRecall" or "SkeletonRecall.Training"
+                || place is "SkeletonRecall" or "SkeletonRecall.Training" or "SkeletonRecall.Charts"
+                || place.StartsWith("Plotly", StringComparison.Ordinal)
             select $"{type.Name}.{mentioned.Item1}: {part}";
         Check.Same(found, [], "foreign types");
         Check.True(Facade.GetExportedTypes().Length > 30, "there is a surface");
@@ -68,7 +70,11 @@ internal static class SurfaceTests
         var entries = document.Descendants("member").ToDictionary(entry => (string)entry.Attribute("name")!);
 
         bool Has(string name, Type type) =>
-            entries.Keys.Any(key => key == name || key.StartsWith(name + "(", StringComparison.Ordinal))
+            entries.Keys.Any(key =>
+                key == name
+                || key.StartsWith(name + "(", StringComparison.Ordinal)
+                || key.StartsWith(name + "``", StringComparison.Ordinal)
+            )
             || entries["T:" + type.FullName]
                 .Elements("param")
                 .Any(parameter => name.EndsWith("." + (string)parameter.Attribute("name")!, StringComparison.Ordinal));
@@ -113,5 +119,48 @@ internal static class SurfaceTests
                 Check.True(modifiers.Contains(typeof(IsExternalInit)), $"{type.Name}.{property.Name}");
             }
         }
+    }
+
+    private static string ApprovedFile()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "SkeletonRecall.sln")))
+        {
+            folder = folder.Parent ?? throw new DirectoryNotFoundException("The repository of these tests is wanted.");
+        }
+        return Path.Combine(folder.FullName, "tests", "SkeletonRecall.CSharp.Tests", "surface.txt");
+    }
+
+    // Members of the same text under different types are told apart by their type's line before them.
+    private static HashSet<string> Lines(string text)
+    {
+        var type = "";
+        var lines = new HashSet<string>();
+        foreach (var line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            type = line.StartsWith(' ') ? type : line.Split(' ').First(word => word.StartsWith("SkeletonRecall."));
+            lines.Add(line.StartsWith(' ') ? $"{type}: {line.Trim()}" : line);
+        }
+        return lines;
+    }
+
+    private static void Approved()
+    {
+        var path = ApprovedFile();
+        var found = PublicSurface.Of(Facade);
+        if (Environment.GetEnvironmentVariable("SKELETONRECALL_APPROVE") == "1")
+        {
+            File.WriteAllText(path, found);
+        }
+        var approved = File.ReadAllText(path).ReplaceLineEndings("\n");
+        var gone = Lines(approved).Except(Lines(found)).Select(line => "- " + line);
+        var came = Lines(found).Except(Lines(approved)).Select(line => "+ " + line);
+        var difference = string.Join("\n", gone.Concat(came).Order(StringComparer.Ordinal));
+        Check.True(
+            found == approved,
+            $"The public surface is another than {path} says:\n{difference}\n"
+                + "If that is meant, renew the file by running these tests with SKELETONRECALL_APPROVE=1, and write the change "
+                + "into CHANGELOG.md."
+        );
     }
 }

@@ -8,13 +8,14 @@ internal static class TrainerTests
             [
                 Runner.TestCase("trained, saved, loaded, and predicts as before", SaveAndLoad),
                 Runner.TestCase("progress as a stream", Streamed),
+                Runner.TestCase("a loss of one's own", OwnLoss),
                 Runner.TestCase("leaving the stream stops the run, and it goes on from there", Resumed),
                 Runner.TestCase("cancellation", Cancelled),
                 Runner.TestCase("messages", Messages),
             ]
         );
 
-    private static readonly TrainOptions Options = new()
+    internal static readonly TrainOptions Options = new()
     {
         Epochs = 2,
         Iterations = 2,
@@ -25,7 +26,7 @@ internal static class TrainerTests
 
     private static readonly Dataset Vessels = new("Dataset900_Toy", ["grey"], ["vessel"]);
 
-    private static Case Toy(int seed) =>
+    internal static Case Toy(int seed) =>
         Synthetic.Vessels(
             new()
             {
@@ -36,7 +37,7 @@ internal static class TrainerTests
             seed
         );
 
-    private static TrainSetup Setup(string folder)
+    internal static TrainSetup Setup(string folder)
     {
         LibTorch.Ensure();
         torch.set_num_threads(1);
@@ -81,24 +82,8 @@ internal static class TrainerTests
             var path = Path.Combine(folder, "copy.safetensors");
             model.Save(path);
             using var loaded = Predictor.Load(path);
-            var pixels = image.Pixels.ToArray();
-            Check.Same(loaded.Predict(pixels, 1, image.Extent).ToArray(), before.ToArray(), "the same labels");
-            var shares = loaded.Probabilities(image);
-            Check.Same(shares, predictor.Probabilities(image), "the same probabilities");
-            Check.Close(shares[0] + shares[image.Extent.Count], 1, 1e-6, "they add up");
-            for (var voxel = 0; voxel < image.Extent.Count; voxel++)
-            {
-                var vessel = shares[image.Extent.Count + voxel] > shares[voxel] ? 1 : 0;
-                Check.Equal(before.Labels[voxel], (short)vessel, "the likelier class");
-            }
-
-            using var mirrored = model.CreatePredictor(new() { Mirror = true });
-            Check.True(!mirrored.Probabilities(image).SequenceEqual(shares), "mirroring changes something");
-            Parallel.For(0, 4, _ => Check.Same(loaded.Predict(image).ToArray(), before.ToArray(), "in parallel"));
-
-            predictor.Dispose();
-            Check.Throws<ObjectDisposedException>(() => predictor.Predict(image));
-            Check.Throws<OperationCanceledException>(() => loaded.Predict(image, new CancellationToken(true)));
+            Check.Same(loaded.Predict(image).ToArray(), before.ToArray(), "the same labels");
+            Check.Equal(loaded.Model.Epoch, 2, "the model that it predicts with");
         });
 
     private static void Streamed() =>
@@ -130,6 +115,31 @@ internal static class TrainerTests
         return told;
     }
 
+    private static float[] Shares(Predictor predictor, Image image) =>
+        predictor.PredictWithProbabilities(image).Probabilities!.ToArray();
+
+    private static void OwnLoss() =>
+        Check.InFolder(folder =>
+        {
+            var plain = Trainer.Run(Options, Setup(Path.Combine(folder, "plain")));
+            var calls = 0;
+            var entropy = Loss.CrossEntropy();
+            var own = Loss.Custom(
+                (logits, target) =>
+                {
+                    calls++;
+                    Check.True(target.Skeleton is not null, "the finest head has its tube");
+                    return entropy.Evaluate(logits, target);
+                }
+            );
+            var setup = Setup(Path.Combine(folder, "own")) with { Loss = own, CoarseLoss = entropy };
+            var model = Trainer.Run(Options, setup);
+            Check.Equal(calls, 6, "two training iterations and one of validation in each of two epochs");
+            Check.True(model.History[0].ValidationLoss > 0, "cross-entropy, where the objective is below 0");
+            Check.True(plain.History[0].ValidationLoss != model.History[0].ValidationLoss, "another loss");
+            Check.Same(model.History[0].Terms.Select(term => term.Name), ["dice", "ce", "skeleton-recall"], "terms");
+        });
+
     private static void Resumed() =>
         Check.InFolder(folder =>
         {
@@ -143,7 +153,7 @@ internal static class TrainerTests
             var resumed = Trainer.Run(Options, setup, stopped);
             using var first = whole.CreatePredictor();
             using var second = resumed.CreatePredictor();
-            Check.Same(second.Probabilities(image), first.Probabilities(image), "as if it had not been stopped");
+            Check.Same(Shares(second, image), Shares(first, image), "as if it had not been stopped");
 
             // A run of hours that ends at once.
             var endless = Setup(Path.Combine(folder, "endless"));
