@@ -38,8 +38,10 @@ module Combine =
             let list = labels |> List.map string |> String.concat ", "
             Terminal.line terminal $"all but the largest component of %s{list} is removed"
 
-        for (label, before), (_, after) in List.zip decision.Before decision.After do
-            Terminal.line terminal (sprintf "class %d: mean Dice %.4f before, %.4f after" label before after)
+        for (members, before), (_, after) in List.zip decision.Before decision.After do
+            Terminal.line
+                terminal
+                (sprintf "class %s: mean Dice %.4f before, %.4f after" (Summary.key members) before after)
 
     let private chosenModels (arguments: ParseResults<FindBestArguments>) (results: string) : ModelName list =
         let isWanted (names: string list option) (name: string) =

@@ -91,6 +91,9 @@ module Predict =
                           checkpoints
                           (arguments.GetResult PredictArguments.Input)
                           (arguments.GetResult PredictArguments.Output) with
+                        FirstStage =
+                            arguments.TryGetResult PredictArguments.Prev_Stage_Predictions
+                            |> Option.map LabelMaps
                         Step = step
                         Mirror = not (arguments.Contains PredictArguments.No_Mirroring)
                         KeepExisting = arguments.Contains PredictArguments.Continue_Prediction

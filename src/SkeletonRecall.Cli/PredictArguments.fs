@@ -17,6 +17,7 @@ type PredictArguments =
     | [<AltCommandLine("--disable_tta")>] No_Mirroring
     | [<AltCommandLine("--continue_prediction")>] Continue_Prediction
     | [<AltCommandLine("--save_probabilities")>] Save_Probabilities
+    | [<AltCommandLine("-prev_stage_predictions")>] Prev_Stage_Predictions of folder: string
     | [<AltCommandLine("-num_parts")>] Num_Parts of count: int
     | [<AltCommandLine("-part_id")>] Part_Id of number: int
     | [<AltCommandLine("-device")>] Device of name: string
@@ -40,6 +41,8 @@ type PredictArguments =
             | No_Mirroring -> "predict each tile once instead of once per mirroring."
             | Continue_Prediction -> "leave label maps alone that are there already."
             | Save_Probabilities -> "keep probabilities too, as .npz files: for ensembles; they are held in memory."
+            | Prev_Stage_Predictions _ ->
+                "folder of the label maps that the first stage of a cascade predicted of the same images; for its second stage."
             | Num_Parts _ -> "parts into which the cases are shared out (default: 1)."
             | Part_Id _ -> "the part that is predicted, 0 to one less than the number of parts (default: 0)."
             | Device _ -> Usage.device

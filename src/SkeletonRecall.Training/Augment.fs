@@ -144,7 +144,7 @@ module Augment =
         let scale = rng.Chance options.Scaling
 
         if not rotate && not scale then
-            Patch.centreCrop size patch
+            FirstStage.along (Patch.centreCrop size) patch
         else
             let inPlane = size.Rank = 2 || slicewise final
             let most = largestRotation final
@@ -166,7 +166,7 @@ module Augment =
                 else
                     rotation
 
-            Spatial.resample size transform patch
+            FirstStage.along (Spatial.resample size transform) patch
 
     let private onImage (change: Image -> Image) (patch: Patch) : Patch =
         { patch with
@@ -255,18 +255,20 @@ module Augment =
             patch.Image.Extent.Shape
             |> List.mapi (fun axis _ -> rng.Chance options.Mirror && isAllowed axis)
 
-        Spatial.mirror axes patch
+        FirstStage.along (Spatial.mirror axes) patch
 
     /// Labels of -1 become background, 0.
     let removeOutside (patch: Patch) : Patch =
-        if Array.contains Patch.Outside patch.Labels.Data then
-            { patch with
-                Labels =
-                    patch.Labels
-                    |> Volume.map (fun label -> if label = Patch.Outside then 0s else label)
-            }
-        else
-            patch
+        let inside (map: LabelMap) : LabelMap =
+            if Array.contains Patch.Outside map.Data then
+                map |> Volume.map (fun label -> if label = Patch.Outside then 0s else label)
+            else
+                map
+
+        { patch with
+            Labels = inside patch.Labels
+            FirstStage = Option.map inside patch.FirstStage
+        }
 
     /// The steps one after the other, with the same stream of random numbers.
     let sequence (steps: Augment list) (rng: Rng) (patch: Patch) : Patch =
@@ -291,4 +293,6 @@ module Augment =
 
     /// No augmentation: the middle of the patch, with -1 turned into background. For validation.
     let none (final: int list) (_: Rng) (patch: Patch) : Patch =
-        patch |> Patch.centreCrop (Extent.ofShape final) |> removeOutside
+        patch
+        |> FirstStage.along (Patch.centreCrop (Extent.ofShape final))
+        |> removeOutside

@@ -63,7 +63,7 @@ module CaseValidation =
 
             let whole = case.Cut case.Extent (List.replicate case.Extent.Rank 0)
 
-            let found = label whole.Image
+            let found = label (FirstStage.attach (FirstStage.labels dataset) whole).Image
 
             keep (ValidatedCase.create name whole.Image whole.Labels found)
             |> Result.map (fun () -> Evaluation.score options dataset name found whole.Labels)

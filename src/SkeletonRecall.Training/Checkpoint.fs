@@ -221,6 +221,70 @@ module Checkpoint =
 
         Mismatch($"%s{file}, parameter %s{name}", got, wanted)
 
+    let private names (dataset: Dataset) : string =
+        let labels =
+            if Dataset.hasRegions dataset then
+                dataset.Regions
+                |> List.map (fun region ->
+                    let labels = region.Labels |> List.map string |> String.concat "+"
+                    $"%s{region.Name} %s{labels}")
+            else
+                dataset.Labels |> List.map (fun (name, label) -> $"%s{name} %d{label}")
+
+        labels @ (dataset.Ignore |> Option.map (sprintf "ignore %d") |> Option.toList)
+        |> String.concat ", "
+
+    // What must not change under a run, as text.
+    let private plan (configuration: Configuration) : string =
+        let list (values: 'T list) =
+            values |> List.map string |> String.concat " x "
+
+        let stage =
+            configuration.PreviousStage
+            |> Option.map (sprintf ", after %s")
+            |> Option.defaultValue ""
+
+        $"patches of %s{list configuration.PatchSize} at %s{list configuration.Spacing} mm for %d{configuration.Architecture.FeaturesPerStage.Length} stages%s{stage}"
+
+    /// A problem where a run cannot go on from a checkpoint: labels or channels are others than the data set's, or patch,
+    /// spacing or network others than the plan's.
+    let requireSame (configuration: Configuration) (dataset: Dataset) (checkpoint: Checkpoint) : Result<unit, Problem> =
+        let own, ours = checkpoint.Dataset, checkpoint.Configuration
+
+        if
+            own.Labels <> dataset.Labels
+            || own.Regions <> dataset.Regions
+            || own.Ignore <> dataset.Ignore
+        then
+            Error(
+                Mismatch(
+                    $"%s{checkpoint.Path}, labels",
+                    names own,
+                    $"%s{names dataset}, as the data set has: train into another folder, or without --c"
+                )
+            )
+        elif own.ChannelNames.Length <> dataset.ChannelNames.Length then
+            Error(
+                Mismatch(
+                    $"%s{checkpoint.Path}, channels",
+                    string own.ChannelNames.Length,
+                    $"%d{dataset.ChannelNames.Length}, as the data set has"
+                )
+            )
+        elif
+            (ours.PatchSize, ours.Spacing, ours.Architecture, ours.PreviousStage)
+            <> (configuration.PatchSize, configuration.Spacing, configuration.Architecture, configuration.PreviousStage)
+        then
+            Error(
+                Mismatch(
+                    $"%s{checkpoint.Path}, plan",
+                    plan ours,
+                    $"%s{plan configuration}, as the plans have now: train under plans of another name, or without --c"
+                )
+            )
+        else
+            Ok()
+
     /// Copies the weights into a network of the same shape; otherwise a problem that names file, parameter, the shape
     /// that came and the one wanted, and the network stays as it is.
     let into (network: Network) (checkpoint: Checkpoint) : Result<unit, Problem> =
@@ -236,7 +300,7 @@ module Checkpoint =
         let network =
             Network.create
                 checkpoint.Configuration.Architecture
-                checkpoint.Dataset.ChannelNames.Length
+                (FirstStage.inputs checkpoint.Configuration checkpoint.Dataset)
                 (Dataset.outputs checkpoint.Dataset)
                 (Seed.ofInt 0)
 

@@ -44,12 +44,10 @@ module FeatureMaps =
 
     /// Values in all feature maps of a U-Net for one patch: nnU-Net's measure of memory. `classes` counts every entry of
     /// the data set's labels.
-    let count (options: PlannerOptions) (classes: int) (pooling: Pooling) : float =
-        let network = architecture options pooling
-
+    let ofNetwork (network: Architecture) (patch: int list) (classes: int) : float =
         let sizes =
             network.Strides
-            |> List.scan (List.map2 (/)) pooling.PatchSize
+            |> List.scan (List.map2 (/)) patch
             |> List.tail
             |> List.map voxels
 
@@ -84,3 +82,7 @@ module FeatureMaps =
             |> List.sum
 
         encoder + decoder + float classes * sizes.Head
+
+    /// The same of the network that the options make.
+    let count (options: PlannerOptions) (classes: int) (pooling: Pooling) : float =
+        ofNetwork (architecture options pooling) pooling.PatchSize classes

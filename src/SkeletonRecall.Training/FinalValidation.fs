@@ -19,11 +19,12 @@ module FinalValidation =
 
     /// Predicts cases with the final checkpoint of a fold's folder into `validation` in it and writes summary.json there, as
     /// nnU-Net does.
-    /// Returns the mean Dice over cases and classes; NaN where there is no case.
+    /// The second stage of a cascade wants what the first said. Returns the mean Dice over cases and classes; NaN where there is no case.
     let run
         (roots: Roots)
         (rawFolder: string)
         (foldFolder: string)
+        (firstStage: FirstStageFolder option)
         (saveProbabilities: bool)
         (stop: CancellationToken)
         (report: float -> string -> unit)
@@ -33,6 +34,7 @@ module FinalValidation =
 
         let request =
             { PredictFolder.request [ Store.file foldFolder RunFolder.final ] rawFolder output with
+                FirstStage = firstStage
                 SaveProbabilities = saveProbabilities
             }
 

@@ -134,6 +134,17 @@ module FindBest =
                 for other in List.skip (first + 1) items -> one, other
         ]
 
+    // The first stage of a model that is the second one of a cascade.
+    let private previousStage (request: FindBestRequest) (dataset: Dataset) (model: ModelName) : string option =
+        let path =
+            Store.file (Store.preprocessedFolder request.Roots dataset.Name) $"%s{model.PlansName}.json"
+
+        Store.readText path "plans are wanted"
+        |> Result.bind (Plans.parse path)
+        |> Result.toOption
+        |> Option.bind (fun plans -> plans.Configurations.TryFind model.Configuration)
+        |> Option.bind _.PreviousStage
+
     let private instructions
         (request: FindBestRequest)
         (dataset: Dataset)
@@ -142,17 +153,28 @@ module FindBest =
         : string =
         let folds = String.concat " " request.Folds
 
-        let predict (number: int) (model: ModelName) : string =
+        let command (model: ModelName) (configuration: string) (output: string) (more: string) : string =
+            $"skeleton-recall predict -i IMAGES -o %s{output} -d %s{dataset.Name} -tr %s{model.Trainer} -p %s{model.PlansName} -c %s{configuration} -f %s{folds}%s{more}"
+
+        let predict (number: int) (model: ModelName) : string list =
             let output, kept =
                 if best.Models.Length = 1 then
                     "OUTPUT", ""
                 else
                     $"OUTPUT_MODEL_%d{number + 1}", " --save_probabilities"
 
-            $"skeleton-recall predict -i IMAGES -o %s{output} -d %s{dataset.Name} -tr %s{model.Trainer} -p %s{model.PlansName} -c %s{model.Configuration} -f %s{folds}%s{kept}"
+            match previousStage request dataset model with
+            | None -> [ command model model.Configuration output kept ]
+            | Some previous ->
+                let first = $"%s{output}_%s{previous}"
+
+                [
+                    command model previous first ""
+                    command model model.Configuration output $" -prev_stage_predictions %s{first}%s{kept}"
+                ]
 
         [
-            yield! List.mapi predict best.Models
+            yield! best.Models |> List.mapi predict |> List.concat
             if best.Models.Length > 1 then
                 "skeleton-recall ensemble -i OUTPUT_MODEL_1 OUTPUT_MODEL_2 -o OUTPUT"
             if not steps.IsEmpty then
@@ -181,7 +203,7 @@ module FindBest =
             $"{{\"configuration\": %s{text model.Configuration}, \"trainer\": %s{text model.Trainer}, \"plans_identifier\": %s{text model.PlansName}}}"
 
         let list (items: string list) = String.concat ", " items
-        let mean (dice: (int * float) list) = dice |> List.averageBy snd |> number
+        let mean (dice: (int list * float) list) = dice |> List.averageBy snd |> number
         let file = (Store.file best.Folder PostprocessFile.name).Replace("\\", "/")
 
         String.concat

@@ -11,6 +11,8 @@ type Patch =
         Labels: LabelMap
         /// The skeleton of the whole case as far as the patch shows it; None where the tube is to be made of the labels.
         Skeleton: PatchSkeleton option
+        /// What the first stage of a cascade said, where the patch is for a second one; see `FirstStage`. -1 as in Labels.
+        FirstStage: LabelMap option
     }
 
 /// Making patches and cutting smaller ones out of them.
@@ -29,6 +31,7 @@ module Patch =
             Image = image
             Labels = labels
             Skeleton = None
+            FirstStage = None
         }
 
     /// Copies the box of extent `target` whose first corner is (slice, row, column) of `source`; what lies outside
@@ -93,9 +96,10 @@ module Patch =
                 }
             Labels = Volume.create size cutLabels |> Volume.withSpacing spacing
             Skeleton = None
+            FirstStage = None
         }
 
-    /// The middle of a patch: starts at floor(length / 2) - floor(size / 2) on each axis, as nnU-Net crops.
+    /// The middle of a patch, without its first stage: starts at floor(length / 2) - floor(size / 2) on each axis, as nnU-Net crops.
     let centreCrop (size: Extent) (patch: Patch) : Patch =
         if size = patch.Image.Extent then
             patch

@@ -196,6 +196,54 @@ module Pipeline =
                 $"this run goes on with %d{threads} threads; it had %d{checkpoint.Threads} so far, and may differ in the last bits from a run that was not stopped"
         | _ -> ()
 
+    // The second stage of a cascade also sees what the first said of its cases, and is validated with it.
+    let private secondStage
+        (model: string -> string)
+        (setup: TrainSetup)
+        (prepared: Prepared list)
+        : Result<Prepared list * FirstStageFolder option, Problem> =
+        match setup.Configuration.PreviousStage with
+        | None -> Ok(prepared, None)
+        | Some previous ->
+            prepared
+            |> Problem.traverse (fun case ->
+                NextStage.openCase (model previous) previous setup.Name case.Id
+                |> Result.bind (fun stage -> NextStage.attach stage case))
+            |> Result.map (fun cases -> cases, Some(NextStageFolder(NextStage.folder (model previous) setup.Name)))
+
+    // A first stage leaves what it says of the validation cases to the stages that follow it.
+    let private nextStages
+        (note: string -> unit)
+        (stop: CancellationToken)
+        (rawFolder: string)
+        (model: string)
+        (target: string)
+        (plans: Plans option)
+        (setup: TrainSetup)
+        (cases: CaseId list)
+        : Result<unit, Problem> =
+        let next =
+            setup.Configuration.NextStages
+            |> List.choose (fun name ->
+                plans
+                |> Option.bind (fun plans -> plans.Configurations.TryFind name)
+                |> Option.map (fun configuration -> name, configuration))
+
+        if next.IsEmpty || cases.IsEmpty then
+            Ok()
+        else
+            let names = next |> List.map fst |> String.concat ", "
+            note $"predicting the validation cases for %s{names}"
+
+            Problem.attempt {
+                let! files = cases |> Problem.traverse (TrainingFiles.ofCase rawFolder setup.Dataset)
+
+                do!
+                    files
+                    |> List.map (fun files -> files.Case, files.Images)
+                    |> NextStage.write (Store.file target RunFolder.final) model next stop
+            }
+
     /// Trains a fold and returns its folder, in which checkpoint_final.safetensors lies. Cases come from the preprocessed folder
     /// where they were preprocessed by the plans, else they are read and preprocessed here and held in memory. `report`
     /// hears of each step and epoch. A cancelled run leaves checkpoint_latest.safetensors, from which `Continue` goes on.
@@ -222,6 +270,9 @@ module Pipeline =
                     Pretrained = weights
                 }
 
+            let model (configuration: string) =
+                Store.modelFolder request.Roots dataset.Name request.Trainer request.PlansName configuration
+
             let skeletons =
                 Store.file (Store.preprocessedFolder request.Roots dataset.Name) "skeletons"
 
@@ -234,6 +285,7 @@ module Pipeline =
                 | Some plans ->
                     Problem.attempt {
                         let! configuration = planned request plans
+                        do! TrainMemory.require (TrainMemory.ofMachine ()) configuration dataset
                         let setup = setup plans configuration
 
                         match! storedCases request folder dataset plans configuration wanted with
@@ -250,20 +302,16 @@ module Pipeline =
                     Problem.attempt {
                         let! cases = readCases folder dataset note ids
                         let! plans, configuration = plannedOnTheSpot request dataset cases
+                        do! TrainMemory.require (TrainMemory.ofMachine ()) configuration dataset
                         let setup = setup plans configuration
                         let chosen = cases |> List.filter (fun case -> List.contains case.Id wanted)
                         let! prepared = chosen |> Problem.traverse (inMemory setup)
                         return setup, prepared
                     }
 
-            let target =
-                Store.foldFolder
-                    request.Roots
-                    dataset.Name
-                    request.Trainer
-                    request.PlansName
-                    request.Configuration
-                    request.Fold
+            let target = Store.file (model request.Configuration) $"fold_%s{request.Fold}"
+
+            let! prepared, firstStage = secondStage model setup prepared
 
             let chosen (wanted: CaseId list) =
                 let wanted = Set.ofList wanted
@@ -301,12 +349,14 @@ module Pipeline =
                         request.Roots
                         folder
                         target
+                        firstStage
                         request.SaveProbabilities
                         stop
                         (fun _ _ -> ())
                         fold.Validation
 
                 note (sprintf "Mean Validation Dice: %.4f" dice)
+                do! nextStages note stop folder (model request.Configuration) target plans setup fold.Validation
 
             return target
         }

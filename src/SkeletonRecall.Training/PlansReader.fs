@@ -213,8 +213,6 @@ module Plans =
             Error(Mismatch($"configuration %s{name} of %s{plans.DatasetName}", reason, "one that is served"))
 
         match Map.tryFind name plans.Configurations, Map.tryFind name plans.NotServed with
-        | Some found, _ when found.PreviousStage.IsSome ->
-            refused "it is the second stage of a cascade, which cannot be trained or run yet"
         | Some found, _ -> Ok found
         | None, Some kept -> refused kept.Reason
         | None, None ->

@@ -15,9 +15,9 @@ type PostprocessRule =
 type Postprocessing =
     {
         Steps: int list list
-        /// Mean Dice of each class, NaN left out, before and after all accepted steps.
-        Before: (int * float) list
-        After: (int * float) list
+        /// Mean Dice of each class, or region, by its labels, NaN left out, before and after all accepted steps.
+        Before: (int list * float) list
+        After: (int list * float) list
     }
 
 /// Keeping the largest components (nnU-Net's remove_connected_components.py).
@@ -61,6 +61,7 @@ module Postprocess =
     type private Means =
         {
             Label: int
+            Members: int list
             Dice: float
             ClDice: float
             B0Error: float
@@ -80,6 +81,7 @@ module Postprocess =
         |> List.map (fun (label, ofClass) ->
             {
                 Label = label
+                Members = ofClass.Head.Members
                 Dice = Evaluation.mean (fun score -> score.Dice) ofClass
                 ClDice = Evaluation.mean (fun score -> score.ClDice) ofClass
                 B0Error = Evaluation.mean (fun score -> score.Value Measure.B0Error) ofClass
@@ -113,7 +115,7 @@ module Postprocess =
 
     /// Decides by the rule what is removed: first of the union of all foreground labels, accepted if the mean foreground Dice
     /// rises and no class's falls; then, with more than one class, of each class by itself, accepted if its Dice rises; each
-    /// step begins from what was accepted before. `read` gives prediction and truth of a case, as often as it is asked.
+    /// step begins from what was accepted before. Regions, which may overlap, are judged and kept as classes are. `read` gives prediction and truth of a case, as often as it is asked.
     let determine
         (rule: PostprocessRule)
         (dataset: Dataset)
@@ -149,16 +151,17 @@ module Postprocess =
             let! all = attempt (improvesAll rule) labels ([], before)
 
             let! steps, after =
-                if labels.Length < 2 then
+                if before.Length < 2 then
                     Ok all
                 else
                     List.fold
-                        (fun state label -> state |> Result.bind (attempt (improvesClass rule label) [ label ]))
+                        (fun state (each: Means) ->
+                            state |> Result.bind (attempt (improvesClass rule each.Label) each.Members))
                         (Ok all)
-                        labels
+                        before
 
             let dice (means: Means list) =
-                means |> List.map (fun each -> each.Label, each.Dice)
+                means |> List.map (fun each -> each.Members, each.Dice)
 
             return
                 {

@@ -20,10 +20,10 @@ module PostprocessFile =
             value.ToString("R", CultureInfo.InvariantCulture)
 
     // foreground_mean and mean of Dice.
-    let private means (dice: (int * float) list) : string =
+    let private means (dice: (int list * float) list) : string =
         let classes =
             dice
-            |> List.map (fun (label, value) -> $"\"%d{label}\": {{\"Dice\": %s{number value}}}")
+            |> List.map (fun (members, value) -> $"\"%s{Summary.key members}\": {{\"Dice\": %s{number value}}}")
             |> String.concat ", "
 
         let foreground = dice |> List.averageBy snd
@@ -52,11 +52,23 @@ module PostprocessFile =
                 ""
             ]
 
+    // A label, a region as a list of labels, or a list of those: all their labels together.
+    let rec private labels (value: JsonElement) : int list option =
+        if value.ValueKind = JsonValueKind.Number then
+            Some [ value.GetInt32() ]
+        elif value.ValueKind = JsonValueKind.Array then
+            let parts = [ for item in value.EnumerateArray() -> labels item ]
+
+            if List.forall Option.isSome parts then
+                Some(parts |> List.choose id |> List.concat |> List.distinct)
+            else
+                None
+        else
+            None
+
     let private labelsOf (entry: JsonElement) : int list option =
         match entry.TryGetProperty "labels_or_regions" with
-        | true, value when value.ValueKind = JsonValueKind.Number -> Some [ value.GetInt32() ]
-        | true, value when value.ValueKind = JsonValueKind.Array ->
-            Some [ for item in value.EnumerateArray() -> item.GetInt32() ]
+        | true, value -> labels value
         | _ -> None
 
     /// The steps of a postprocessing.json, ours or nnU-Net's; `path` serves the messages.

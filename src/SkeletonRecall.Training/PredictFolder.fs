@@ -3,6 +3,13 @@ namespace SkeletonRecall.Training
 open System.Threading
 open SkeletonRecall
 
+/// Where what the first stage of a cascade said of the images lies.
+type FirstStageFolder =
+    /// A folder of label maps of the images, as `predict` writes them.
+    | LabelMaps of folder: string
+    /// A folder that the first stage's training left; see `NextStage`.
+    | NextStageFolder of folder: string
+
 /// Images to label with a trained network.
 type PredictRequest =
     {
@@ -12,6 +19,8 @@ type PredictRequest =
         Input: string
         /// The folder of the label maps.
         Output: string
+        /// What the first stage said, for the second one of a cascade.
+        FirstStage: FirstStageFolder option
         /// Distance of two tiles as a share of the patch, in (0, 1].
         Step: float
         /// Whether tiles are mirrored along the axes that training mirrored.
@@ -36,6 +45,7 @@ module PredictFolder =
             Checkpoints = checkpoints
             Input = input
             Output = output
+            FirstStage = None
             Step = Inference.standard.Step
             Mirror = true
             KeepExisting = false
@@ -57,6 +67,35 @@ module PredictFolder =
         |> List.filter (fun (number, _) -> number % request.Parts = request.Part)
         |> List.map snd
 
+    /// How the images of a request are covered with tiles for a checkpoint.
+    let internal options (request: PredictRequest) (checkpoint: Checkpoint) : InferenceOptions =
+        Predictor.inference
+            { Predictor.standard with
+                Step = request.Step
+                Mirror = request.Mirror
+            }
+            checkpoint
+
+    // What the first stage said of a case.
+    let private firstStage
+        (request: PredictRequest)
+        (dataset: Dataset)
+        (id: CaseId)
+        : Result<FirstStageMap option, Problem> =
+        match request.FirstStage with
+        | None -> Ok None
+        | Some(LabelMaps folder) ->
+            let path = Store.labelFile folder (Reader.labelEnding dataset.FileEnding) id
+
+            if Files.exists path then
+                Store.readLabels dataset path |> Result.map (fst >> InFile >> Some)
+            else
+                Error(Missing(path, "what the first stage predicts of this image is wanted"))
+        | Some(NextStageFolder folder) ->
+            PreprocessedStore.openCase (Store.labelFile folder PreprocessedStore.ending id)
+            |> Result.bind PreprocessedStore.load
+            |> Result.map (fun case -> case.Labels |> Option.map InPrepared)
+
     let private predictCase
         (request: PredictRequest)
         (checkpoint: Checkpoint)
@@ -64,20 +103,17 @@ module PredictFolder =
         (id: CaseId, paths: string list)
         : Result<string, Problem> =
         let dataset = checkpoint.Dataset
-
-        let options =
-            Predictor.inference
-                { Predictor.standard with
-                    Step = request.Step
-                    Mirror = request.Mirror
-                }
-                checkpoint
+        let options = options request checkpoint
 
         Problem.attempt {
             let! image, place = Store.readImageInPlace dataset paths
 
+            let! first = firstStage request dataset id
+
             let! predicted =
-                Prediction.case options request.SaveProbabilities checkpoint engine id image
+                match first with
+                | None -> Prediction.case options request.SaveProbabilities checkpoint engine id image
+                | Some map -> Prediction.secondStage options request.SaveProbabilities checkpoint engine id map image
 
             let path = Store.labelFile request.Output (Reader.labelEnding dataset.FileEnding) id
 
@@ -154,6 +190,10 @@ module PredictFolder =
 
         Problem.attempt {
             let! checkpoint = Checkpoint.load request.Checkpoints.Head
+
+            if request.FirstStage.IsSome then
+                do! Prediction.requireSecondStage checkpoint
+
             let! all = images checkpoint.Dataset request.Input
 
             let isThere (ending: string) (id: CaseId) =

@@ -30,6 +30,13 @@ type PredictedCase =
         Probabilities: float32[] option
     }
 
+/// What the first stage of a cascade said of an image.
+type FirstStageMap =
+    /// In the voxels of the file's image.
+    | InFile of LabelMap
+    /// In the voxels that preprocessing for the second stage leaves.
+    | InPrepared of LabelMap
+
 /// From an image as it was read to its label map, with trained networks: prepared as training's cases were, covered with
 /// tiles, resampled back, and put where it was cut out of.
 [<RequireQualifiedAccess>]
@@ -37,7 +44,8 @@ module Prediction =
 
     let private requireAlike (first: Checkpoint) (other: Checkpoint) : Result<unit, Problem> =
         let network (checkpoint: Checkpoint) =
-            checkpoint.Configuration.Architecture, checkpoint.Configuration.PatchSize
+            let configuration = checkpoint.Configuration
+            configuration.Architecture, configuration.PatchSize, FirstStage.inputs configuration checkpoint.Dataset
 
         if Dataset.outputs other.Dataset <> Dataset.outputs first.Dataset then
             Error(
@@ -156,9 +164,23 @@ module Prediction =
                 Probabilities = None
             }
 
+    /// A problem where a checkpoint is no second stage of a cascade.
+    let requireSecondStage (checkpoint: Checkpoint) : Result<unit, Problem> =
+        if checkpoint.Configuration.PreviousStage.IsNone then
+            Error(
+                Mismatch(
+                    checkpoint.Path,
+                    $"predictions of a first stage for %s{checkpoint.ConfigurationName}",
+                    "none beside it: it is no second stage of a cascade"
+                )
+            )
+        else
+            Ok()
+
     /// The prediction of an image as it was read. Without probabilities, memory is bounded by the planes under one layer of
     /// tiles. A problem, which names the case, where the image cannot be prepared as the model's were: other channels, a
-    /// plane for a model of volumes, values that are no numbers. `id` names it.
+    /// plane for a model of volumes, values that are no numbers; and for the second stage of a cascade, which `secondStage` serves.
+    /// `id` names it.
     let case
         (options: InferenceOptions)
         (withProbabilities: bool)
@@ -167,5 +189,53 @@ module Prediction =
         (id: CaseId)
         (image: Image)
         : Result<PredictedCase, Problem> =
-        Preprocess.image checkpoint.Transpose checkpoint.Configuration id image
-        |> Result.map (ofPrepared options withProbabilities checkpoint predict)
+        match checkpoint.Configuration.PreviousStage with
+        | Some previous ->
+            Error(
+                Mismatch(
+                    checkpoint.Path,
+                    $"the second stage of a cascade without its first, %s{previous}",
+                    $"the label maps that %s{previous} predicts of the same images: -prev_stage_predictions FOLDER"
+                )
+            )
+        | None ->
+            Preprocess.image checkpoint.Transpose checkpoint.Configuration id image
+            |> Result.map (ofPrepared options withProbabilities checkpoint predict)
+
+    /// The prediction of an image by the second stage of a cascade, from what the first stage said of it. Problems as of `case`,
+    /// for a map of another size, and for a checkpoint that is no second stage.
+    let secondStage
+        (options: InferenceOptions)
+        (withProbabilities: bool)
+        (checkpoint: Checkpoint)
+        (predict: Predict)
+        (id: CaseId)
+        (first: FirstStageMap)
+        (image: Image)
+        : Result<PredictedCase, Problem> =
+        let configuration = checkpoint.Configuration
+
+        let prepared =
+            match first with
+            | InFile labels -> Preprocess.imageWith checkpoint.Transpose configuration id labels image
+            | InPrepared labels ->
+                Preprocess.image checkpoint.Transpose configuration id image
+                |> Result.map (fun (prepared, properties) -> prepared, labels, properties)
+
+        Problem.attempt {
+            do! requireSecondStage checkpoint
+            let! prepared, labels, properties = prepared
+
+            if labels.Extent <> prepared.Extent then
+                return!
+                    Error(
+                        Mismatch(
+                            $"case %s{CaseId.value id}",
+                            $"a first stage of %O{labels.Extent}",
+                            $"%O{prepared.Extent}, as the case has after preprocessing: predict with the first stage again"
+                        )
+                    )
+            else
+                let seen = FirstStage.append (FirstStage.labels checkpoint.Dataset) labels prepared
+                return ofPrepared options withProbabilities checkpoint predict (seen, properties)
+        }

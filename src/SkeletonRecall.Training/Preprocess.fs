@@ -275,6 +275,21 @@ module Preprocess =
         prepared transpose configuration id image None
         |> Result.map (fun (image, _, properties) -> image, properties)
 
+    /// The same of an image whose label map is known in the same voxels: what the first stage of a cascade said of it. Labels are
+    /// resampled as those of training cases are.
+    let imageWith
+        (transpose: int list)
+        (configuration: Configuration)
+        (id: CaseId)
+        (labels: LabelMap)
+        (image: Image)
+        : Result<Image * LabelMap * CaseProperties, Problem> =
+        if labels.Extent <> image.Extent then
+            Error(Mismatch(subject id, $"a first stage of %O{labels.Extent}", $"%O{image.Extent}, as its image has"))
+        else
+            prepared transpose configuration id image (Some labels)
+            |> Result.map (fun (image, labels, properties) -> image, labels.Value, properties)
+
     /// Labels of a preprocessed image, resampled to `CaseProperties.afterCropping`, as the file's image has its voxels: 0
     /// outside the box, axes and spacing the file's. Throws ArgumentException for another size.
     let restore (properties: CaseProperties) (labels: LabelMap) : LabelMap =

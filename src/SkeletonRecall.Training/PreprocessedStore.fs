@@ -220,7 +220,7 @@ module PreprocessedStore =
 
         reading case (fun handle ->
             let image = case.Places["image"]
-            let channelBytes = image.Length / int64 case.Channels
+            let channelBytes = image.Length / int64 (max 1 case.Channels)
 
             for channel in 0 .. case.Channels - 1 do
                 let first = image.First + int64 channel * channelBytes
@@ -241,8 +241,13 @@ module PreprocessedStore =
                         labels[into + i] <- int16 (sbyte bytes[from + i])))
 
         Patch.create
-            { Image.create case.Channels size data with
+            {
+                // None of what a first stage left.
+                Channels = case.Channels
+                Extent = size
                 Spacing = spacing
+                Geometry = Geometry.standard size.Rank
+                Data = data
             }
             (Volume.create size labels |> Volume.withSpacing spacing)
 

@@ -27,6 +27,9 @@ module RunFolder =
     /// The history as a table.
     let progress: string = "progress.csv"
 
+    /// The history as TensorBoard's curves; see `EventFile`.
+    let events: string = "events.out.tfevents.skeleton-recall"
+
     /// The file that a run holds while it goes on.
     let hold: string = "run.lock"
 
@@ -170,7 +173,8 @@ module RunFolder =
             | _ -> ()
         ]
 
-    /// Adds the newest epoch to training_log.txt and writes run.json and progress.csv anew.
+    /// Adds the newest epoch to training_log.txt and writes run.json and progress.csv anew and TensorBoard's
+    /// file on.
     let record (folder: string) (options: TrainOptions) (history: EpochReport list) : Result<unit, Problem> =
         match List.tryLast history with
         | None -> Ok()
@@ -182,6 +186,7 @@ module RunFolder =
                 do! append (Store.file folder log) (logLines options.BestBy report best moving)
                 do! Store.writeText (Store.file folder run) (RunRecord.print options history)
                 do! Store.writeText (Store.file folder progress) (RunRecord.table history)
+                do! EventFile.write (Store.file folder events) history
             }
 
     /// Deletes the newest weights, which the final ones replace.

@@ -195,7 +195,7 @@ module Spatial =
 
     /// The patch seen through a transform: a result of `size` around the centre. Images are interpolated linearly and are 0
     /// beyond the patch; each voxel's label is the one with the largest linear weight, -1 beyond the patch. The skeleton
-    /// of the case moves along.
+    /// of the case moves along; a first stage is left out (`FirstStage.along` brings it).
     let resample (size: Extent) (Transform entries: Transform) (patch: Patch) : Patch =
         let source = patch.Image.Extent
 
@@ -238,6 +238,7 @@ module Spatial =
                 }
             Labels = Volume.create size labels |> Volume.withSpacing patch.Labels.Spacing
             Skeleton = patch.Skeleton |> Option.map (PatchSkeleton.map (inverse entries))
+            FirstStage = None
         }
 
     let private mirrorInto (extent: Extent) (flips: bool[]) (source: 'T[]) (offset: int) (result: 'T[]) : unit =
@@ -252,7 +253,7 @@ module Spatial =
                 if flips[2] then
                     Array.Reverse(result, into, extent.Width)
 
-    /// The patch reversed along each axis whose entry is true (slowest first, one entry per axis).
+    /// The patch, without its first stage, reversed along each axis whose entry is true (slowest first, one entry per axis).
     let mirror (axes: bool list) (patch: Patch) : Patch =
         let extent = patch.Image.Extent
 
@@ -275,4 +276,5 @@ module Spatial =
                 Image = { patch.Image with Data = image }
                 Labels = Volume.create extent labels |> Volume.withSpacing patch.Labels.Spacing
                 Skeleton = patch.Skeleton |> Option.map (PatchSkeleton.mirror flips)
+                FirstStage = None
             }

@@ -178,8 +178,8 @@ module Store =
         else
             Reader.writeLabelsInPlace place path labels
 
-    // The label map of a training case, turned as its image is.
-    let private readLabels (dataset: Dataset) (path: string) : Result<LabelMap * string option, Problem> =
+    /// The label map of a case of a data set, turned as its image is, and the line that its reader has to say, if any.
+    let readLabels (dataset: Dataset) (path: string) : Result<LabelMap * string option, Problem> =
         Reader.labelsInPlace dataset path
         |> Result.map (fun (labels, place, note) ->
             (if Dataset.isReoriented dataset then

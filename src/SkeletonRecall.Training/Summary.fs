@@ -76,9 +76,9 @@ module Summary =
             |> List.map (fun (name, value) -> $"%s{quoted name}: %s{write inner value}")
             |> lines "{" "}"
 
-    // A region is a tuple of Python's.
-    let private key (score: Scores) : string =
-        match score.Members with
+    /// The key of a class or region by its labels: a number, or a tuple of Python's.
+    let key (members: int list) : string =
+        match members with
         | [ label ] -> string label
         | several -> several |> List.map string |> String.concat ", " |> sprintf "(%s)"
 
@@ -104,7 +104,8 @@ module Summary =
         let labels =
             scores |> List.map (fun score -> score.Label) |> List.distinct |> List.sort
 
-        let keys = scores |> List.map (fun score -> score.Label, key score) |> Map.ofList
+        let keys =
+            scores |> List.map (fun score -> score.Label, key score.Members) |> Map.ofList
 
         let values (score: Scores) =
             measures
@@ -134,7 +135,8 @@ module Summary =
                     "metrics",
                     Object
                         [
-                            for score in parts |> List.sortBy (fun score -> score.Label) -> key score, values score
+                            for score in parts |> List.sortBy (fun score -> score.Label) ->
+                                key score.Members, values score
                         ]
                     "prediction_file", Plain(quoted prediction)
                     "reference_file", Plain(quoted reference)

@@ -63,6 +63,7 @@ module Trainer =
         match resume, setup.Pretrained with
         | Some checkpoint, _ ->
             Problem.attempt {
+                do! Checkpoint.requireSame setup.Configuration setup.Dataset checkpoint
                 do! Checkpoint.into network checkpoint
                 do! Checkpoint.intoOptimizer optimizer checkpoint
 
@@ -100,11 +101,38 @@ module Trainer =
                 MirrorAxes = Some(TrainSetup.mirrorAxes setup)
             }
 
-        Loader.training augment options.Oversampling batch configuration training,
+        // What the first stage of a cascade said becomes channels when the patch is augmented.
+        let labels = FirstStage.labels setup.Dataset
+
+        let behind (change: Augment) (source: BatchSource) : BatchSource =
+            { source with
+                Augment = fun rng patch -> source.Augment rng patch |> change rng |> FirstStage.attach labels
+            }
+
+        Loader.training augment options.Oversampling batch configuration training
+        |> behind (FirstStageAugment.apply FirstStageAugment.standard labels),
         if Array.isEmpty validation || options.ValidationIterations = 0 then
             None
         else
-            Some(Loader.validation options.Oversampling batch configuration validation)
+            Loader.validation options.Oversampling batch configuration validation
+            |> behind (fun _ patch -> patch)
+            |> Some
+
+    // The network of a second stage has channels for what the first says.
+    let private requireFirstStage (configuration: Configuration) (cases: Prepared[]) : unit =
+        let lacks (case: Prepared) =
+            let ones = case.Extent.Shape |> List.map (fun _ -> 1)
+            (case.Cut (Extent.ofShape ones) (ones |> List.map (fun _ -> 0))).FirstStage.IsNone
+
+        match configuration.PreviousStage with
+        | None -> ()
+        | Some previous ->
+            match Array.tryFind lacks cases with
+            | None -> ()
+            | Some case ->
+                invalidArg
+                    (nameof cases)
+                    $"The second stage of a cascade trains on what %s{previous} says of each case (`NextStage.attach`); case %s{CaseId.value case.Id} lacks it."
 
     /// Trains a network on prepared cases and leaves in the folder: checkpoint_latest (every SaveEvery epochs, removed at
     /// the end), checkpoint_best, checkpoint_final, training_log.txt, run.json (options and history) and progress.csv. Every
@@ -113,7 +141,8 @@ module Trainer =
     /// threads are the same. `report` is called in this thread. A folder into which another run trains is a problem.
     /// A loss that is not finite ends in a problem that says where it came from, and leaves the checkpoints of before.
     /// Cancellation saves checkpoint_latest and throws OperationCanceledException. Throws ArgumentException for options
-    /// out of range, cases of other channels than the data set's, and no training case.
+    /// out of range, cases of other channels than the data set's, no training case, and for the second stage of a cascade cases without
+    /// a first stage.
     let train
         (setup: TrainSetup)
         (folder: string)
@@ -132,6 +161,8 @@ module Trainer =
         if options.BestBy.IsSome && Array.isEmpty validation then
             invalidArg (nameof validation) "BestBy needs validation cases; there is none."
 
+        requireFirstStage configuration (Array.append training validation)
+
         let seed = Seed.ofInt options.Seed
         let objective = effectiveObjective configuration options.Objective
         let patch = Extent.ofShape configuration.PatchSize
@@ -140,7 +171,7 @@ module Trainer =
         let network =
             Network.create
                 configuration.Architecture
-                setup.Dataset.ChannelNames.Length
+                (FirstStage.inputs configuration setup.Dataset)
                 (TrainSetup.outputs setup)
                 (Seed.child 0 seed)
 

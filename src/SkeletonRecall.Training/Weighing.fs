@@ -84,6 +84,9 @@ module Weighing =
                         )
                     )
 
+            if checkpoint.Configuration.PreviousStage.IsSome then
+                do! Error(Mismatch(path, "the second stage of a cascade", "a network of images alone to weigh by"))
+
             let! network = Checkpoint.network checkpoint
 
             return

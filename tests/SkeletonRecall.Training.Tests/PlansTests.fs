@@ -139,7 +139,7 @@ let tests =
                 Expect.equal (parse (Plans.print plans)) plans "printed and read back"
             }
 
-            test "plans of Skeleton Recall's for volumes are read, and the cascade is named as not served" {
+            test "plans of Skeleton Recall's for volumes are read, the cascade too" {
                 let plans =
                     shared [ "data"; "nnunet-json"; "topcow_mra_skeletonrecall"; "plans.json" ]
 
@@ -150,8 +150,9 @@ let tests =
 
                 Expect.equal plans.Configurations["3d_fullres"].PatchSize [ 64; 192; 160 ] "patch"
 
-                let problem = plans |> Plans.configuration "3d_cascade_fullres" |> message
-                Expect.stringContains problem "cascade" "the reason"
+                let second = plans |> Plans.configuration "3d_cascade_fullres" |> Problem.orThrow
+                Expect.equal second.PreviousStage (Some "3d_lowres") "its first stage"
+                Expect.equal second.PatchSize plans.Configurations["3d_fullres"].PatchSize "inherited"
                 Expect.stringContains (plans |> Plans.configuration "5d" |> message) "3d_lowres" "what there is"
             }
 

@@ -55,7 +55,7 @@ let tests =
                 for rule in [ PostprocessRule.Dice; PostprocessRule.Thin ] do
                     let decision = decide rule dataset prediction truth
                     Expect.equal decision.Steps [ [ 1 ] ] $"%A{rule}"
-                    Expect.equal decision.After [ 1, 1.0 ] "perfect now"
+                    Expect.equal decision.After [ [ 1 ], 1.0 ] "perfect now"
             }
 
             test "a rule of Dice alone costs thin trees what the other rule spares" {
@@ -105,18 +105,52 @@ let tests =
                 Expect.equal (List.map snd decision.After) [ 1.0; 1.0 ] "perfect now"
             }
 
+            test "regions that overlap are judged and kept whole" {
+                let region (name: string) (labels: int list) (paint: int) : Region =
+                    {
+                        Name = name
+                        Labels = labels
+                        Paint = paint
+                    }
+
+                let regions =
+                    { dataset with
+                        Labels = [ "background", 0; "rim", 1; "core", 2; "other", 3 ]
+                        Regions = [ region "whole" [ 1; 2; 3 ] 1; region "inner" [ 2; 3 ] 2 ]
+                        Ignore = Some 4
+                    }
+
+                // A false piece of the inner region within the whole one, and noise where nobody looked.
+                let truth = map [ "1111111111"; "1122331111"; "1111111114" ]
+                let prediction = map [ "1111111111"; "1122331121"; "1111111112" ]
+                let decision = decide PostprocessRule.Dice regions prediction truth
+                Expect.equal decision.Steps [ [ 2; 3 ] ] "the inner region"
+                Expect.equal (List.map fst decision.Before) [ [ 1; 2; 3 ]; [ 2; 3 ] ] "by their labels"
+                Expect.isGreaterThan (snd decision.After[1]) (snd decision.Before[1]) "the inner one is better"
+            }
+
             test "a decision is written as nnU-Net writes it and read again" {
                 let decision =
                     {
                         Steps = [ [ 1; 2 ]; [ 2 ] ]
-                        Before = [ 1, 0.5; 2, nan ]
-                        After = [ 1, 0.75; 2, nan ]
+                        Before = [ [ 1; 2 ], 0.5; [ 2 ], nan ]
+                        After = [ [ 1; 2 ], 0.75; [ 2 ], nan ]
                     }
 
                 let text = PostprocessFile.print decision
                 Expect.equal (PostprocessFile.parse "x" text |> Problem.orThrow) decision.Steps "steps"
                 Expect.stringContains text "remove_all_but_largest_component_from_segmentation" "nnU-Net's name"
                 Expect.stringContains text "NaN" "Python's token"
+                Expect.stringContains text "\"(1, 2)\": {\"Dice\": 0.5}" "a region's key"
+
+                let nested =
+                    "{\"postprocessing_kwargs\": [{\"labels_or_regions\": [[1, 2], 2, 3]}]}"
+
+                Expect.equal
+                    (PostprocessFile.parse "x" nested |> Problem.orThrow)
+                    [ [ 1; 2; 3 ] ]
+                    "nnU-Net's union of regions"
+
                 Expect.isError (PostprocessFile.parse "x" "{}") "no steps"
                 Expect.isError (PostprocessFile.parse "x" "nonsense") "no JSON"
 

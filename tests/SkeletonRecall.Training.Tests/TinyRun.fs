@@ -63,7 +63,8 @@ let run
 /// The first argument of a process that trains until it is done or killed.
 let childCommand: string = "train-until-killed"
 
-/// Goes on with the run in the folder and writes a line after each step. The exit code.
+/// Goes on with the run in the folder and writes a line after each step. The exit
+/// code; a problem goes to the error stream and gives 1.
 let child (folder: string) (epochs: int) : int =
     let resume = RunFolder.tryResume folder |> Problem.orThrow
 
@@ -74,8 +75,8 @@ let child (folder: string) (epochs: int) : int =
             Console.Out.Flush()
         | Epoch _ -> ()
 
-    run (options epochs) folder resume CancellationToken.None told
-    |> Problem.orThrow
-    |> ignore
-
-    0
+    match run (options epochs) folder resume CancellationToken.None told with
+    | Ok _ -> 0
+    | Error problem ->
+        Console.Error.WriteLine(Problem.message problem)
+        1

@@ -124,6 +124,57 @@ let tests =
                     |> ignore)
             }
 
+            test "a checkpoint of other labels, channels or plans is refused in one sentence" {
+                Toy.inFolder (fun folder ->
+                    let cases = [| Sampler.prepare None (Toy.rod 6 12 12) |]
+
+                    let setup =
+                        TrainSetup.create (TinyRun.options 1) TinyRun.configuration TinyRun.dataset
+
+                    let train (setup: TrainSetup) (resume: Checkpoint option) =
+                        Trainer.train setup folder resume none ignore cases cases
+
+                    Toy.oneThread ()
+                    let checkpoint = train setup None |> Problem.orThrow
+
+                    let refused (change: TrainSetup -> TrainSetup) : string =
+                        train (change setup) (Some checkpoint) |> message
+
+                    let labels =
+                        refused (fun setup ->
+                            { setup with
+                                Dataset =
+                                    { setup.Dataset with
+                                        Labels = [ "background", 0; "tube", 1; "ball", 2 ]
+                                    }
+                            })
+
+                    Expect.stringContains labels RunFolder.final "the file"
+                    Expect.stringContains labels "rod 1" "what came"
+                    Expect.stringContains labels "tube 1" "what was wanted"
+
+                    let ignored =
+                        refused (fun setup ->
+                            { setup with
+                                Dataset = { setup.Dataset with Ignore = Some 3 }
+                            })
+
+                    Expect.stringContains ignored "ignore 3" "an ignore label"
+
+                    let plan =
+                        refused (fun setup ->
+                            { setup with
+                                Configuration =
+                                    { setup.Configuration with
+                                        PatchSize = [ 8; 8; 8 ]
+                                    }
+                            })
+
+                    Expect.stringContains plan "4 x 8 x 8" "the patch that came"
+                    Expect.stringContains plan "8 x 8 x 8" "the plan's"
+                    train setup (Some checkpoint) |> Problem.orThrow |> ignore)
+            }
+
             test "the way to a loss that is no number is told" {
                 Toy.oneThread ()
                 let network = Network.create TinyRun.configuration.Architecture 2 3 (Seed.ofInt 1)
