@@ -39,8 +39,10 @@ module BinaryCrossEntropy =
                 if options.LabelSmoothing = 0.0 then
                     sharp
                 else
-                    sharp * KeptScalar.Of(1.0 - options.LabelSmoothing)
-                    + KeptScalar.Of(0.5 * options.LabelSmoothing)
+                    KeptScalar.Sum(
+                        sharp * KeptScalar.Of(1.0 - options.LabelSmoothing),
+                        KeptScalar.Of(0.5 * options.LabelSmoothing)
+                    )
 
             let result =
                 match Target.counts scores.dtype target with

@@ -53,7 +53,7 @@ module CbDice =
         let radius = depth * line
         let spatial = [| for axis in 2L .. mask.dim () - 1L -> axis |]
         let largest = radius.amax(spatial, keepdim = true).clamp_min(KeptScalar.Of 1.0)
-        let slimness = (largest - radius).add(KeptScalar.Of 1.0) / largest
+        let slimness = KeptScalar.Sum(largest - radius, KeptScalar.Of 1.0) / largest
         let inverse = if spatial.Length = 2 then slimness else slimness * slimness
 
         {
@@ -76,15 +76,15 @@ module CbDice =
         let predicted = weigh options.Iterations prediction
 
         let share (line: Tensor) (volume: Tensor) (own: Tensor) (other: Tensor) : Tensor =
-            (line * volume).sum(axes).add smooth
-            / (reach own other line).sum(axes).add(smooth).clamp_min(KeptScalar.Of 1e-8)
+            KeptScalar.Sum((line * volume).sum axes, smooth)
+            / KeptScalar.Sum((reach own other line).sum axes, smooth).clamp_min(KeptScalar.Of 1e-8)
 
         let precision = share predicted.Line wanted.Volume predicted.Radius wanted.Radius
 
         let sensitivity = share wanted.Line predicted.Volume wanted.Radius predicted.Radius
 
         (precision * sensitivity * KeptScalar.Of -2.0
-         / (precision + sensitivity).clamp_min(KeptScalar.Of 1e-8))
+         / KeptScalar.Sum(precision, sensitivity).clamp_min(KeptScalar.Of 1e-8))
             .mean()
 
     /// cbDice of logits (B, C, spatial...) of planes and volumes against classes (the softmax of background and the

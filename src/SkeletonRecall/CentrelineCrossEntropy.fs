@@ -59,7 +59,7 @@ module CentrelineCrossEntropy =
             let predicted = skeleton (Target.probabilities logits target)
 
             let result =
-                Target.meanOfCounted valid (counted (each scores target) * (wanted + predicted))
+                Target.meanOfCounted valid (counted (each scores target) * KeptScalar.Sum(wanted, predicted))
 
             Target.requireFinite logits result
             result)

@@ -68,7 +68,7 @@ module Focal =
                     let share = foreground.``to`` scores.dtype
 
                     focused
-                    * (share * KeptScalar.Of(2.0 * alpha - 1.0)).add(KeptScalar.Of(1.0 - alpha))
+                    * KeptScalar.Sum(share * KeptScalar.Of(2.0 * alpha - 1.0), KeptScalar.Of(1.0 - alpha))
 
             let result =
                 match Target.counts scores.dtype target with

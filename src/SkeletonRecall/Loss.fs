@@ -61,7 +61,7 @@ module Loss =
         | first :: rest ->
             Tensors.scoped (fun () ->
                 (first logits target, rest)
-                ||> List.fold (fun total loss -> total + loss logits target))
+                ||> List.fold (fun total loss -> KeptScalar.Sum(total, loss logits target)))
 
     /// A loss of transformed logits, such as logits penalized by their neighbourhood. The mapping must be
     /// differentiable and return a fresh tensor.
@@ -110,7 +110,7 @@ module Loss =
             Tensors.scoped (fun () ->
                 counted
                 |> List.map (fun ((weight, loss), logits, target) -> weighted weight loss logits target)
-                |> List.reduce (fun total next -> total + next))
+                |> List.reduce (fun total next -> KeptScalar.Sum(total, next)))
 
     /// The loss of double-precision logits, freed; no gradient.
     let private valueAt (loss: Loss) (logits: Tensor) (target: Target) : float =

@@ -56,7 +56,7 @@ module PrecisionGuard =
             let foreground, truth =
                 match target.Truth with
                 | Classes ids ->
-                    counted (all.narrow(1L, 0L, 1L).neg().add(KeptScalar.Of 1.0)),
+                    counted (KeptScalar.Sum(all.narrow(1L, 0L, 1L).neg(), KeptScalar.Of 1.0)),
                     counted ((ids.ne (KeptScalar.Of 0)).``to`` all.dtype)
                 | Regions _ -> counted all, counted (Target.truthChannels all target)
 
@@ -65,7 +65,7 @@ module PrecisionGuard =
 
             let share =
                 (foreground * extra).sum axes
-                / (foreground.sum axes).add(KeptScalar.Of options.Smooth).clamp_min(KeptScalar.Of 1e-8)
+                / KeptScalar.Sum(foreground.sum axes, KeptScalar.Of options.Smooth).clamp_min(KeptScalar.Of 1e-8)
 
             let result = share.mean ()
             Target.requireFinite logits result

@@ -58,8 +58,8 @@ module SoftClDice =
             let smooth = KeptScalar.Of options.Smooth
 
             let share (skeleton: Tensor) (other: Tensor) : Tensor =
-                (skeleton * other).sum().add(smooth)
-                / skeleton.sum().add(smooth).clamp_min(KeptScalar.Of 1e-8)
+                KeptScalar.Sum((skeleton * other).sum(), smooth)
+                / KeptScalar.Sum(skeleton.sum (), smooth).clamp_min(KeptScalar.Of 1e-8)
 
             let precision =
                 share (SoftSkeleton.ofProbabilities options.Iterations prediction) truth
@@ -67,19 +67,24 @@ module SoftClDice =
             let sensitivity =
                 share (SoftSkeleton.ofProbabilities options.Iterations truth) prediction
 
-            let both = (precision + sensitivity).clamp_min(KeptScalar.Of 1e-8)
-            let clDice = 1.0 - (precision * sensitivity * KeptScalar.Of 2.0) / both
+            let both = KeptScalar.Sum(precision, sensitivity).clamp_min(KeptScalar.Of 1e-8)
+            let one = KeptScalar.Of 1.0
+
+            let clDice =
+                KeptScalar.Sum((precision * sensitivity * KeptScalar.Of 2.0 / both).neg(), one)
 
             if options.DiceShare = 0.0 then
                 clDice
             else
                 let overlap = (prediction * truth).sum()
-                let sizes = prediction.sum () + truth.sum ()
-                let one = KeptScalar.Of 1.0
-                let dice = 1.0 - (overlap * KeptScalar.Of 2.0).add one / sizes.add one
+                let sizes = KeptScalar.Sum(prediction.sum (), truth.sum ())
 
-                dice * KeptScalar.Of options.DiceShare
-                + clDice * KeptScalar.Of(1.0 - options.DiceShare))
+                let ratio =
+                    KeptScalar.Sum(overlap * KeptScalar.Of 2.0, one) / KeptScalar.Sum(sizes, one)
+
+                let dice = KeptScalar.Sum(ratio.neg (), one)
+
+                KeptScalar.Sum(dice * KeptScalar.Of options.DiceShare, clDice * KeptScalar.Of(1.0 - options.DiceShare)))
 
     /// Soft clDice of logits (B, C, spatial...) against class ids (softmax) or regions (sigmoid): a scalar in [0, 1],
     /// smaller is better, computed in float32 for half-precision logits. Voxels that do not count (target.Valid) are

@@ -103,14 +103,22 @@ module SoftDice =
                 if options.Plain then
                     let positive = counted predicted
                     let truePositive = (positive * truth).sum axes
-                    let falsePositive = (positive * truth.neg().add(KeptScalar.Of 1)).sum axes
-                    let falseNegative = (truth * predicted.neg().add(KeptScalar.Of 1)).sum axes
-                    let above = truePositive * KeptScalar.Of 2.0
-                    struct (above, above + falsePositive + falseNegative)
-                else
-                    struct ((predicted * truth).sum(axes) * KeptScalar.Of 2.0, (counted predicted).sum axes + wanted)
 
-            let ratio = above.add (smooth) / below.add(smooth).clamp_min(KeptScalar.Of 1e-8)
+                    let falsePositive =
+                        (positive * truth.neg().add(KeptScalar.Of 1, KeptScalar.Of 1)).sum axes
+
+                    let falseNegative =
+                        (truth * predicted.neg().add(KeptScalar.Of 1, KeptScalar.Of 1)).sum axes
+
+                    let above = truePositive * KeptScalar.Of 2.0
+                    struct (above, KeptScalar.Sum(KeptScalar.Sum(above, falsePositive), falseNegative))
+                else
+                    struct ((predicted * truth).sum(axes) * KeptScalar.Of 2.0,
+                            KeptScalar.Sum((counted predicted).sum axes, wanted))
+
+            let ratio =
+                KeptScalar.Sum(above, smooth)
+                / KeptScalar.Sum(below, smooth).clamp_min(KeptScalar.Of 1e-8)
 
             let result = (average options.PresentOnly wanted ratio).neg()
             Target.requireFinite logits result

@@ -39,8 +39,11 @@ module SoftRecall =
                 | Some valid -> channels * valid
 
             let wanted = skeleton.sum axes
-            let recalled = (foreground probabilities * skeleton).sum(axes).add smooth
-            let ratio = recalled / wanted.add(smooth).clamp_min(KeptScalar.Of 1e-8)
+
+            let recalled =
+                KeptScalar.Sum((foreground probabilities * skeleton).sum axes, smooth)
+
+            let ratio = recalled / KeptScalar.Sum(wanted, smooth).clamp_min(KeptScalar.Of 1e-8)
             (SoftDice.average options.PresentOnly wanted ratio).neg())
 
     /// Soft skeleton recall of logits (B, C, spatial...) against the target's tubed skeleton: a scalar in [-1, 0],

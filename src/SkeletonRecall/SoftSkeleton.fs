@@ -58,6 +58,6 @@ module SoftSkeleton =
             else
                 let eroded = erode spatial image
                 let found = topHat eroded
-                thin (left - 1) eroded (skeleton + (found - skeleton * found).relu())
+                thin (left - 1) eroded (KeptScalar.Sum(skeleton, (found - skeleton * found).relu()))
 
         Tensors.scoped (fun () -> thin iterations probabilities (topHat probabilities))

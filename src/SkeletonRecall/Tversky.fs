@@ -90,13 +90,16 @@ module Tversky =
             let smooth = KeptScalar.Of options.Smooth
 
             let wanted =
-                (hits
-                 + extra * KeptScalar.Of options.FalsePositives
-                 + missed * KeptScalar.Of options.FalseNegatives)
-                    .add(smooth)
-                    .clamp_min(KeptScalar.Of 1e-8)
+                let false' =
+                    KeptScalar.Sum(
+                        extra * KeptScalar.Of options.FalsePositives,
+                        missed * KeptScalar.Of options.FalseNegatives
+                    )
 
-            let lost = (hits.add (smooth) / wanted).neg().add(KeptScalar.Of 1.0)
+                KeptScalar.Sum(KeptScalar.Sum(hits, false'), smooth).clamp_min(KeptScalar.Of 1e-8)
+
+            let lost =
+                KeptScalar.Sum((KeptScalar.Sum(hits, smooth) / wanted).neg(), KeptScalar.Of 1.0)
 
             let result =
                 if options.Gamma = 1.0 then
