@@ -48,4 +48,4 @@ let perFold =
             $"fold %d{fold}", evaluate job truth predictions
     ]
 
-table (perFold @ [ "all", List.collect snd perFold ])
+table (perFold @ [ ("all", List.collect snd perFold) ])

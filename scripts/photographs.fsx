@@ -129,6 +129,13 @@ let second =
                 yield! Evaluation.score Evaluation.standard (dataset job) case (read other) (read path)
     ]
 
-table (results @ (if second.IsEmpty then [] else [ "second observer", second ]))
+table (
+    results
+    @ (if second.IsEmpty then
+           []
+       else
+           [ ("second observer", second) ])
+)
+
 note ""
 differences (results |> List.map (fun (text, scores) -> text, [ scores ]))

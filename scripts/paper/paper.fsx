@@ -14,6 +14,7 @@ open Loop
 /// Runs the whole loop: FOLDER [OUTPUT] [EPOCHS] [ITERATIONS] [MEMORY], of which the last is the GB that plans are made for.
 let run (script: string) (name: string) (configuration: string) (recipe: string -> Recipe) : unit =
     let source = required script "the folder of the data set"
+    let iterations = int (argument 3 "250")
     let roots = Store.rootsIn (argument 1 (Path.Combine("skeleton-recall", name)))
 
     let job: Job =
@@ -24,7 +25,8 @@ let run (script: string) (name: string) (configuration: string) (recipe: string 
             Options =
                 { TrainOptions.standard with
                     Epochs = int (argument 2 "1000")
-                    Iterations = int (argument 3 "250")
+                    Iterations = iterations
+                    ValidationIterations = max 1 (iterations / 5)
                 }
             Name = "nnUNetTrainerSkeletonRecall"
             Fold = "all"
@@ -66,5 +68,5 @@ let run (script: string) (name: string) (configuration: string) (recipe: string 
             Path.Combine(raw job, "imagesTr"), Path.Combine(raw job, "labelsTr")
 
     let predictions = predict images job [ trained.Folder ]
-    table [ name, evaluate job truth predictions ]
+    table [ (name, evaluate job truth predictions) ]
     note $"trained in %.1f{trained.Minutes} minutes; predictions in %s{predictions}"
