@@ -172,6 +172,50 @@ let tests =
                     Commands.failed 1 ([ "train"; "1"; "2d"; "0"; "--root"; root ] @ quick) [ "8 x 8"; "64 x 64" ])
             }
 
+            test "train says in one line that plans, memory or a checkpoint do not fit" {
+                Commands.inFolder (fun root ->
+                    let data = writeData root
+
+                    let train (more: string list) =
+                        [ "train"; "1"; "2d"; "0"; "--root"; root ] @ more
+
+                    Commands.failed
+                        1
+                        (train [ "--patch-size"; "32768"; "32768"; "--batch-size"; "12" ])
+                        [ "32768 x 32768, 12 in a batch"; "GB of memory at least" ]
+
+                    Commands.succeeded (train quick) |> ignore
+
+                    // The labels get other names, and the run is to go on.
+                    let description = Path.Combine(data, "dataset.json")
+                    let text = File.ReadAllText description
+                    File.WriteAllText(description, text.Replace("\"vessel\"", "\"nerve\""))
+                    Commands.failed 1 (train ("--c" :: quick)) [ "checkpoint_final"; "vessel 1"; "nerve 1" ]
+                    File.WriteAllText(description, text)
+
+                    Commands.succeeded [ "plan-and-preprocess"; "-d"; "1"; "--no_pp"; "--root"; root ]
+                    |> ignore
+
+                    let path =
+                        Store.file (Store.preprocessedFolder (Store.rootsIn root) "Dataset001_Toy") "nnUNetPlans.json"
+
+                    let plans = File.ReadAllText path |> Plans.parse path |> Problem.orThrow
+
+                    // Plans for images of two channels.
+                    let other =
+                        { plans.Configurations["2d"] with
+                            Normalization = [ ZScore; ZScore ]
+                        }
+
+                    { plans with
+                        Configurations = Map.ofList [ "2d", other ]
+                    }
+                    |> Plans.print
+                    |> fun text -> File.WriteAllText(path, text)
+
+                    Commands.failed 1 (train [ "--epochs"; "1"; "--iterations"; "1" ]) [ "2, as the plans have" ])
+            }
+
             test "predict says in one line what is wrong with the checkpoint" {
                 Commands.inFolder (fun root ->
                     let data = writeData root
