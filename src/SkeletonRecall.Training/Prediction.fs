@@ -177,6 +177,20 @@ module Prediction =
         else
             Ok()
 
+    /// An image as a checkpoint's network sees it, and what leads back. Problems as of `Preprocess.image`, and for the second stage of a
+    /// cascade, which sees more than the image.
+    let prepare (checkpoint: Checkpoint) (id: CaseId) (image: Image) : Result<Image * CaseProperties, Problem> =
+        match checkpoint.Configuration.PreviousStage with
+        | Some previous ->
+            Error(
+                Mismatch(
+                    checkpoint.Path,
+                    $"the second stage of a cascade without its first, %s{previous}",
+                    $"the label maps that %s{previous} predicts of the same images: -prev_stage_predictions FOLDER"
+                )
+            )
+        | None -> Preprocess.image checkpoint.Transpose checkpoint.Configuration id image
+
     /// The prediction of an image as it was read. Without probabilities, memory is bounded by the planes under one layer of
     /// tiles. A problem, which names the case, where the image cannot be prepared as the model's were: other channels, a
     /// plane for a model of volumes, values that are no numbers; and for the second stage of a cascade, which `secondStage` serves.
@@ -189,18 +203,8 @@ module Prediction =
         (id: CaseId)
         (image: Image)
         : Result<PredictedCase, Problem> =
-        match checkpoint.Configuration.PreviousStage with
-        | Some previous ->
-            Error(
-                Mismatch(
-                    checkpoint.Path,
-                    $"the second stage of a cascade without its first, %s{previous}",
-                    $"the label maps that %s{previous} predicts of the same images: -prev_stage_predictions FOLDER"
-                )
-            )
-        | None ->
-            Preprocess.image checkpoint.Transpose checkpoint.Configuration id image
-            |> Result.map (ofPrepared options withProbabilities checkpoint predict)
+        prepare checkpoint id image
+        |> Result.map (ofPrepared options withProbabilities checkpoint predict)
 
     /// The prediction of an image by the second stage of a cascade, from what the first stage said of it. Problems as of `case`,
     /// for a map of another size, and for a checkpoint that is no second stage.

@@ -178,8 +178,7 @@ module Predictor =
 
         predictor.Run(fun engine ->
             let prepared =
-                step stop (fun () ->
-                    Preprocess.image checkpoint.Transpose checkpoint.Configuration (CaseId.ofString "image") image)
+                step stop (fun () -> Prediction.prepare checkpoint (CaseId.ofString "image") image)
 
             prepared
             |> Result.map (fun prepared ->
@@ -248,7 +247,7 @@ module Predictor =
         let prepare (number: int, image: Image) =
             stop.ThrowIfCancellationRequested()
 
-            Preprocess.image checkpoint.Transpose checkpoint.Configuration (CaseId.ofString $"image %d{number}") image
+            Prediction.prepare checkpoint (CaseId.ofString $"image %d{number}") image
 
         predictor.Run(fun engine ->
             let engine = watched stop engine
