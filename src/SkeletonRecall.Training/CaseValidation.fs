@@ -61,9 +61,15 @@ module CaseValidation =
             stop.ThrowIfCancellationRequested()
             let name = CaseId.value case.Id
 
-            let whole = case.Cut case.Extent (List.replicate case.Extent.Rank 0)
+            let corner = List.replicate case.Extent.Rank 0
+            let whole = case.Cut case.Extent corner
 
-            let found = label (FirstStage.attach (FirstStage.labels dataset) whole).Image
+            let seen =
+                { whole with
+                    FirstStage = case.FirstStage |> Option.map (fun cut -> cut case.Extent corner)
+                }
+
+            let found = label (FirstStage.attach (FirstStage.labels dataset) seen).Image
 
             keep (ValidatedCase.create name whole.Image whole.Labels found)
             |> Result.map (fun () -> Evaluation.score options dataset name found whole.Labels)

@@ -132,9 +132,5 @@ module NextStage =
         else
             Ok
                 { prepared with
-                    Cut =
-                        fun size origin ->
-                            { prepared.Cut size origin with
-                                FirstStage = Some (PreprocessedStore.patch size origin stage).Labels
-                            }
+                    FirstStage = Some(fun size origin -> (PreprocessedStore.patch size origin stage).Labels)
                 }

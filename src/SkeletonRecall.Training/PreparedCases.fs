@@ -39,6 +39,7 @@ module PreparedCases =
                     Locations = locations.Classes
                     Annotated = locations.Annotated
                     Skeleton = skeleton
+                    FirstStage = None
                     Cut = fun size origin -> Patch.cut size origin case.Image labels
                 })
         | _ -> invalidArg (nameof case) $"Case %s{CaseId.value case.Id} has no labels to draw patches by."

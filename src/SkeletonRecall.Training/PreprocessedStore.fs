@@ -330,5 +330,6 @@ module PreprocessedStore =
                     Locations = locations.Classes
                     Annotated = locations.Annotated
                     Skeleton = None
+                    FirstStage = None
                     Cut = fun size origin -> patch size origin case
                 })

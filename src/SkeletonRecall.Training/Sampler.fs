@@ -15,6 +15,9 @@ type Prepared =
         Annotated: int[] option
         /// The skeleton of the case, where patches are to show it.
         Skeleton: CaseSkeleton option
+        /// What the first stage of a cascade said in the box of an extent whose first corner is given, -1 outside of the case; None
+        /// where the case is for no second stage.
+        FirstStage: (Extent -> int list -> LabelMap) option
         /// The box of an extent whose first corner is given, as `Patch.cut` has it. Several threads may call it at once.
         Cut: Extent -> int list -> Patch
     }
@@ -40,6 +43,7 @@ module Sampler =
             Locations = locations.Classes
             Annotated = locations.Annotated
             Skeleton = case.Skeleton
+            FirstStage = None
             Cut = fun size origin -> Patch.cut size origin case.Image labels
         }
 
@@ -106,4 +110,5 @@ module Sampler =
 
         { prepared.Cut size origin with
             Skeleton = prepared.Skeleton |> Option.map (CaseSkeleton.cut size origin)
+            FirstStage = prepared.FirstStage |> Option.map (fun cut -> cut size origin)
         }

@@ -120,14 +120,10 @@ module Trainer =
 
     // The network of a second stage has channels for what the first says.
     let private requireFirstStage (configuration: Configuration) (cases: Prepared[]) : unit =
-        let lacks (case: Prepared) =
-            let ones = case.Extent.Shape |> List.map (fun _ -> 1)
-            (case.Cut (Extent.ofShape ones) (ones |> List.map (fun _ -> 0))).FirstStage.IsNone
-
         match configuration.PreviousStage with
         | None -> ()
         | Some previous ->
-            match Array.tryFind lacks cases with
+            match cases |> Array.tryFind (fun case -> case.FirstStage.IsNone) with
             | None -> ()
             | Some case ->
                 invalidArg

@@ -139,12 +139,16 @@ let tests =
                     let prepared = NextStage.attach stage (Sampler.prepare None case) |> Problem.orThrow
 
                     let size, origin = Extent.space 4 5 6, [ -1; 3; 8 ]
-                    let patch = prepared.Cut size origin
 
                     Expect.equal
-                        patch.FirstStage.Value.Data
-                        patch.Labels.Data
+                        (prepared.FirstStage.Value size origin).Data
+                        (prepared.Cut size origin).Labels.Data
                         "the same labels here, -1 outside as well"
+
+                    let drawn =
+                        Sampler.cut [ 4; 5; 6 ] [ 4; 5; 6 ] false (Seed.rng (Seed.ofInt 2)) prepared
+
+                    Expect.equal drawn.FirstStage.Value.Data drawn.Labels.Data "a patch shows it"
 
                     match NextStage.attach stage (Sampler.prepare None (Toy.rod 5 12 12)) with
                     | Ok _ -> failtest "another size was taken"
@@ -162,16 +166,8 @@ let tests =
                     let case = Toy.rod 6 12 12
 
                     let prepared (map: LabelMap) =
-                        let own = Sampler.prepare None case
-
-                        { own with
-                            Cut =
-                                fun size origin ->
-                                    let stage = Patch.cut size origin case.Image map
-
-                                    { own.Cut size origin with
-                                        FirstStage = Some stage.Labels
-                                    }
+                        { Sampler.prepare None case with
+                            FirstStage = Some(fun size origin -> (Patch.cut size origin case.Image map).Labels)
                         }
 
                     let setup =
