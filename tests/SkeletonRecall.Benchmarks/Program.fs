@@ -58,6 +58,7 @@ module Program =
                     None)
 
         let rows = rows @ PreprocessCases.run python seconds options.Only
+        let rows = rows @ MemoryCases.run options.Quick options.Only
 
         let rows =
             if options.Only = "" then
@@ -85,6 +86,9 @@ module Program =
             | None ->
                 eprintfn "%s" usage
                 2
+        | MemoryCases.Command :: rest ->
+            MemoryCases.child rest
+            0
         | "loss" :: rest ->
             LossCases.child rest
             0
