@@ -1,6 +1,7 @@
 namespace SkeletonRecall.Cli
 
 open Argu
+open SkeletonRecall.Training
 
 /// `verify DATASET`.
 type VerifyArguments =

@@ -47,7 +47,7 @@ module MemoryCases =
         | other -> invalidArg (nameof arguments) $"tube or betti and a side are wanted, not %A{other}."
 
     let private measured (kind: string) (side: int) : float =
-        Double.Parse((PeakMemory.child [ Command; kind; string side ] []).[0], CultureInfo.InvariantCulture)
+        Double.Parse((PeakMemory.child [ Command; kind; string side ] [])[0], CultureInfo.InvariantCulture)
 
     /// Measures and prints the rows whose names hold the text; none where the system does not tell a process's peak. `quick`
     /// takes a smaller volume.

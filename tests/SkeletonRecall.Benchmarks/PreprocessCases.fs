@@ -147,7 +147,7 @@ module PreprocessCases =
         GC.KeepAlive case
 
     let private ourPeak () : float =
-        Double.Parse((PeakMemory.child [ "preprocess" ] []).[0], CultureInfo.InvariantCulture)
+        Double.Parse((PeakMemory.child [ "preprocess" ] [])[0], CultureInfo.InvariantCulture)
 
     let private memory (python: Python) : Row =
         let struct (_, peak) =

@@ -12,7 +12,8 @@ let private exact = Agreement.exact
 let private withLabel = Agreement.withLabel
 let private single = Agreement.single
 
-let private detectionName (detection: Detection) : string =
+/// As the suites name a detection.
+let detectionName (detection: Detection) : string =
     match detection with
     | Detection.TruePositive -> "TP"
     | Detection.TrueNegative -> "TN"

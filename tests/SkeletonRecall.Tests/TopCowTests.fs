@@ -7,6 +7,7 @@ open SkeletonRecall
 
 let private argument = Agreement.argument
 let private exact = Agreement.exact
+let private withLabel = Agreement.withLabel
 
 let private willis (call: Recorded.Call) : unit =
     let prediction, truth =
@@ -52,7 +53,7 @@ let private willis (call: Recorded.Call) : unit =
 
                 if side = "pred_topology" then
                     Expect.equal
-                        (detectionName (TopCow.detection TopCow.Threshold label prediction truth))
+                        (TopCowMeasures.detectionName (TopCow.detection TopCow.Threshold label prediction truth))
                         (string (part.GetProperty "detection"))
                         $"%d{label} detection"
 
