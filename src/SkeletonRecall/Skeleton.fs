@@ -20,7 +20,7 @@ module Skeleton =
     ///     # # # # # # # # #       . . . . # . . . .       . . . . # . . . .
     ///     . . . # # # . . .   →   . . . . # . . . .       . . . . # . . . .
     ///     . . . # # # . . .       . . . . # . . . .       . . . . # . . . .
-    ///     . . . # # # . . .       . . . . # . . . .       . . . . # . . . .
+    ///     . . . # # # . . .       . . . . . . . . .       . . . . # . . . .
     ///     . . . # # # . . .       . . . . . . . . .       . . . . . . . . .
     ///
     /// Both depend on direction: the skeleton of a mirrored mask need not be the mirrored skeleton.
