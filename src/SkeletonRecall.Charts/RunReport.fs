@@ -89,7 +89,7 @@ module RunReport =
         List.concat
             [
                 one "objective" (fun options -> Objective.print options.Objective)
-                one "epochs" (fun options -> $"%d{options.Epochs} of %d{options.Iterations} iterations")
+                one "epochs" (fun options -> $"%d{options.Epochs}, of %d{options.Iterations} iterations each")
                 one "learning rate" (fun options -> Numeral.machine options.LearningRate)
                 one "mirroring" (fun options -> if options.Mirror then "all axes" else "none")
                 one "skeletons" (fun options -> SkeletonSource.print options.Skeletons)

@@ -1,6 +1,7 @@
 namespace SkeletonRecall.Cli
 
 open Argu
+open SkeletonRecall.Training
 
 /// `verify DATASET`.
 type VerifyArguments =
@@ -43,9 +44,14 @@ type ConvertArguments =
         member this.Usage =
             match this with
             | Places _ ->
-                "kind (images, or one of roads, drive, cracks, toothfairy, topcow), folder of the download, and data set to make: a name such as Dataset120_Roads, or a folder."
+                "kind, folder of the images or of the download, and data set to make: a name such as Dataset120_Roads, or a folder. Kinds: images, any folder of images and masks; and those of the paper, whose data you download: "
+                + (PublicDatasets.sources
+                   |> List.map (fun source ->
+                       $"%s{source.Kind}, %s{source.Name}: %s{source.Place} (terms: %s{source.Terms})")
+                   |> String.concat "; ")
+                + "."
             | Images _ ->
-                "images: where the images are, with one star for the name of the case, as photos/*.jpg (default: images/*)."
+                "images: where the images are, with one star for the name of the case, as photos/*.jpg; several patterns, separated by commas, are the channels of each case, as t1/*.nii.gz,t2/*.nii.gz (default: images/*)."
             | Masks _ -> "images: where their masks are, as photos/*_mask.png (default: masks/*)."
             | Test_Images _ -> "images: the same for images to hold out (default: none)."
             | Test_Masks _ -> "images: the same for their masks, which may be missing (default: none)."

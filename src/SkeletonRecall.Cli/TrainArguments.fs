@@ -73,7 +73,7 @@ type TrainArguments =
                 "axes that training and prediction mirror: all, none, or numbers as 0,1 with 0 the slowest (default: all)."
             | Save_Every _ -> "epochs between two latest checkpoints (default: 50)."
             | Validate_Every _ ->
-                "epochs between two validations on whole cases by the sliding window, which the last epoch has too; 0 leaves them out (default: after the last epoch only, or every 10 where --measures or --best-by is given)."
+                "epochs between two validations on whole cases by the sliding window, on the grid that the network sees, which the last epoch has too; 0 leaves them out (default: after the last epoch only, or every 10 where --measures or --best-by is given)."
             | Measures _ ->
                 "what validations on whole cases measure, as in evaluate, e.g. clDice,B0Error (default: Dice, clDice, B0Error, B1Error). Dice is always among it."
             | Best_By _ ->

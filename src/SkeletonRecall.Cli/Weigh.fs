@@ -28,6 +28,12 @@ module Weigh =
             Flags.wrong "--batches" $"%d{batches}" "1 or more"
         elif not (Double.IsFinite ratio && ratio > 0.0) then
             Flags.wrong "--ratio" $"%g{ratio}" "a number above 0"
+        elif
+            arguments.Contains WeighArguments.Checkpoint
+            && (arguments.Contains WeighArguments.Configuration
+                || arguments.Contains WeighArguments.Plans)
+        then
+            Flags.wrong "--configuration and --plans" "a checkpoint beside them, which has its own" "one of the two"
         elif arguments.GetResult(WeighArguments.Threads, 1) < 1 then
             Flags.wrong "--threads" $"%d{arguments.GetResult WeighArguments.Threads}" "1 or more"
         else
@@ -37,6 +43,8 @@ module Weigh =
                     Roots = Flags.roots (arguments.TryGetResult WeighArguments.Root)
                     Dataset = arguments.GetResult WeighArguments.Dataset
                     Checkpoint = arguments.TryGetResult WeighArguments.Checkpoint |> Option.map checkpoint
+                    Configuration = arguments.GetResult(WeighArguments.Configuration, "2d")
+                    PlansName = arguments.GetResult(WeighArguments.Plans, "nnUNetPlans")
                     Objective = objective
                     Batches = batches
                     Ratio = ratio

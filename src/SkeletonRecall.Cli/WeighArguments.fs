@@ -6,6 +6,8 @@ open Argu
 type WeighArguments =
     | [<MainCommand; ExactlyOnce>] Dataset of DATASET: string
     | [<AltCommandLine("-m")>] Checkpoint of run: string
+    | [<AltCommandLine("-c")>] Configuration of name: string
+    | [<AltCommandLine("-p", "-plans_name")>] Plans of name: string
     | [<AltCommandLine("--loss")>] Objective of text: string
     | Batches of count: int
     | Ratio of ratio: float
@@ -19,7 +21,10 @@ type WeighArguments =
             match this with
             | Dataset _ -> "data set (number or name) to draw batches from."
             | Checkpoint _ ->
-                "a trained network: a checkpoint or the folder of a run (default: the network planned for 2d, untrained)."
+                "a trained network: a checkpoint or the folder of a run (default: the network of the configuration, untrained)."
+            | Configuration _ ->
+                "the configuration of an untrained network (default: 2d, which is planned on the spot where there are no plans)."
+            | Plans _ -> Usage.plans
             | Objective _ ->
                 "the objective, as of train --loss (default: the checkpoint's, or dice + ce + 1.0*skeleton-recall)."
             | Batches _ -> "batches to measure (default: 4)."

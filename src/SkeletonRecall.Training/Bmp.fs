@@ -8,6 +8,14 @@ open StbImageSharp
 [<RequireQualifiedAccess>]
 module Bmp =
 
+    /// What the library makes of a file. It tells of damage by exceptions of many types, which become one reason: what the
+    /// file is then, and the cure.
+    let internal load (what: string) (cure: string) (bytes: byte[]) : ImageResult =
+        try
+            ImageResult.FromMemory(bytes, ColorComponents.Default)
+        with error ->
+            Elements.refuse $"it is %s{what} (%s{error.Message.TrimEnd('.')})%s{cure}"
+
     /// Pixels as one grey channel where all of a palette image are grey; alpha that is opaque everywhere is left out.
     let internal raster (mayBeGrey: bool) (image: ImageResult) : Raster =
         let count = image.Width * image.Height
@@ -89,12 +97,7 @@ module Bmp =
         Elements.guard (fun () ->
             let bits = check bytes
 
-            try
-                raster (bits <= 8) (ImageResult.FromMemory(bytes, ColorComponents.Default))
-            with
-            | RefusedFile reason -> Elements.refuse reason
-            // The decoder tells of damage by exceptions of many types.
-            | error -> Elements.refuse $"it is damaged or compressed (%s{error.Message.TrimEnd('.')}); save it as PNG")
+            load "damaged or compressed" "; save it as PNG" bytes |> raster (bits <= 8))
 
     /// A .bmp file of 8 bits a channel: one channel as a palette of greys, three as colours. Throws ArgumentException for
     /// another number of channels, for a depth that is not 8 and for a palette.

@@ -43,16 +43,47 @@ module Conversion =
             Clean = fun _ labels -> labels
         }
 
+    // The files of each case: one of each pattern.
+    let private images (source: string) (patterns: string) : Result<(string * string list) list, Problem> =
+        match List.ofArray (patterns.Split(',', StringSplitOptions.TrimEntries)) with
+        | [] -> Ok []
+        | first :: others ->
+            Problem.attempt {
+                let! found = NamePattern.find source first
+
+                let! rest =
+                    others
+                    |> Problem.traverse (fun pattern ->
+                        NamePattern.find source pattern
+                        |> Result.map (fun files -> pattern, Map.ofList files))
+
+                return!
+                    found
+                    |> Problem.traverse (fun (name, image) ->
+                        rest
+                        |> Problem.traverse (fun (pattern, files) ->
+                            match files.TryFind name with
+                            | Some file -> Ok file
+                            | None ->
+                                Error(
+                                    Missing(
+                                        Path.Combine(source, pattern.Replace("*", name)),
+                                        $"the next channel of %s{image} is wanted"
+                                    )
+                                ))
+                        |> Result.map (fun more -> name, image :: more))
+            }
+
     // The part whose images are there, with its images.
     let private part
         (source: string)
         (parts: ConversionPart list)
-        : Result<(ConversionPart * (string * string) list) option, Problem> =
+        : Result<(ConversionPart * (string * string list) list) option, Problem> =
         let rec first (rest: ConversionPart list) =
             match rest with
             | [] -> Ok None
             | part :: rest ->
-                NamePattern.find source part.Images
+                images source part.Images
                 |> Result.bind (fun found -> if found.IsEmpty then first rest else Ok(Some(part, found)))
 
         first parts
@@ -61,7 +92,7 @@ module Conversion =
         (recipe: Recipe)
         (source: string)
         (isTraining: bool)
-        (part: ConversionPart, images: (string * string) list)
+        (part: ConversionPart, images: (string * string list) list)
         : Result<ConversionWriter.Job list * string list, Problem> =
         Problem.attempt {
             let! masks =
@@ -74,12 +105,12 @@ module Conversion =
             let unpaired = images |> List.filter (fun (name, _) -> not (masks.ContainsKey name))
 
             match unpaired, part.Masks with
-            | (name, image) :: _, Some pattern when needed && masks.Count = 0 ->
-                let wanted = $"the mask of %s{image} is wanted"
+            | (name, files) :: _, Some pattern when needed && masks.Count = 0 ->
+                let wanted = $"the mask of %s{files.Head} is wanted"
                 return! Error(Missing(Path.Combine(source, pattern.Replace("*", name)), wanted))
-            | (name, image) :: _, Some pattern when needed && not recipe.SkipUnpaired ->
+            | (name, files) :: _, Some pattern when needed && not recipe.SkipUnpaired ->
                 let wanted =
-                    $"the mask of %s{image} is wanted (%d{unpaired.Length} of %d{images.Length} images have none; --skip-unpaired leaves them out)"
+                    $"the mask of %s{files.Head} is wanted (%d{unpaired.Length} of %d{images.Length} images have none; --skip-unpaired leaves them out)"
 
                 return! Error(Missing(Path.Combine(source, pattern.Replace("*", name)), wanted))
             | _ ->
@@ -88,13 +119,13 @@ module Conversion =
 
                 let! jobs =
                     kept
-                    |> Problem.traverse (fun (name, image) ->
+                    |> Problem.traverse (fun (name, files) ->
                         match CaseId.tryOfString (recipe.Case name) with
                         | Some case ->
                             let job: ConversionWriter.Job =
                                 {
                                     Case = case
-                                    Image = image
+                                    Images = files
                                     Mask = masks.TryFind name
                                     IsTraining = isTraining && not (recipe.IsHeldOut name)
                                 }
@@ -103,7 +134,7 @@ module Conversion =
                         | None ->
                             Error(
                                 Mismatch(
-                                    image,
+                                    files.Head,
                                     $"the case name '%s{recipe.Case name}'",
                                     "one that every system takes as a file name"
                                 )
@@ -113,7 +144,7 @@ module Conversion =
                     jobs,
                     [
                         if needed && not unpaired.IsEmpty then
-                            $"%d{unpaired.Length} of %d{images.Length} images have no mask and are left out, e.g. %s{snd unpaired.Head}"
+                            $"%d{unpaired.Length} of %d{images.Length} images have no mask and are left out, e.g. %s{List.head (snd unpaired.Head)}"
                     ]
         }
 
@@ -181,7 +212,7 @@ module Conversion =
         with
         | None -> Ok()
         | Some(_, same) ->
-            let files = same |> List.map (fun job -> job.Image) |> String.concat " and "
+            let files = same |> List.map (fun job -> job.Images.Head) |> String.concat " and "
 
             Error(
                 Mismatch(
@@ -254,7 +285,7 @@ module Conversion =
 
                             Unreadable(folder, $"the masks are no labels: %s{reason}"))
 
-                    let! first = Reader.image [ trained.Head.Image ]
+                    let! first = Reader.image trained.Head.Images
 
                     let names =
                         ConversionWriter.labelNames recipe (1 + int (coding.Labels |> Map.values |> Seq.max))

@@ -12,7 +12,8 @@ module internal ConversionWriter =
     type Job =
         {
             Case: CaseId
-            Image: string
+            /// One file for each channel, or one of all.
+            Images: string list
             Mask: string option
             IsTraining: bool
         }
@@ -106,17 +107,17 @@ module internal ConversionWriter =
     let private writeImage
         (plan: Plan)
         (path: string)
-        (job: Job)
+        (source: string)
         (stored: Image)
         (image: Image)
         : Result<unit, Problem> =
         // What can be copied is: compression and type stay as they are.
-        if obj.ReferenceEquals(stored, image) && isSameFile plan.Ending job.Image then
-            copy job.Image path
+        if obj.ReferenceEquals(stored, image) && isSameFile plan.Ending source then
+            copy source path
         elif image.Extent.Rank = 3 && image.Channels > 1 then
-            Error(Mismatch(job.Image, $"a volume of %d{image.Channels} channels", "one channel in a file"))
+            Error(Mismatch(source, $"a volume of %d{image.Channels} channels", "one channel in a file"))
         else
-            requireHeld plan.Ending job.Image image
+            requireHeld plan.Ending source image
             |> Result.bind (fun () -> Reader.writeImage path image)
 
     /// Writes one case.
@@ -129,23 +130,46 @@ module internal ConversionWriter =
             Path.Combine(plan.Folder, folder + suffix, file)
 
         Problem.attempt {
-            let! stored = Reader.image [ job.Image ]
+            let! files = job.Images |> Problem.traverse (fun path -> Reader.image [ path ])
+            let stored = files.Head
             let placed = withSpacing recipe stored
-            let image = if recipe.ToRas then Orientation.toRas placed else placed
+            let channels = files |> List.sumBy _.Channels
 
-            if image.Channels <> plan.Channels.Length then
+            if channels <> plan.Channels.Length then
                 let names = String.concat ", " plan.Channels
 
                 do!
                     Error(
                         Mismatch(
-                            job.Image,
-                            $"%d{image.Channels} channels",
+                            job.Images.Head,
+                            $"%d{channels} channels",
                             $"%d{plan.Channels.Length} (%s{names}), as the first image has: save all images alike"
                         )
                     )
 
-            do! writeImage plan (at "images" $"%s{name}_0000%s{plan.Ending}") job stored image
+            match
+                List.zip job.Images files
+                |> List.tryFind (fun (_, file) -> file.Extent <> stored.Extent)
+            with
+            | Some(path, file) ->
+                do!
+                    Error(
+                        Mismatch(
+                            path,
+                            Reader.size file.Extent,
+                            $"%s{Reader.size stored.Extent}, as %s{job.Images.Head} has"
+                        )
+                    )
+            | None -> ()
+
+            do!
+                List.zip job.Images files
+                |> List.indexed
+                |> Problem.traverse (fun (number, (path, file)) ->
+                    let placed = withSpacing recipe file
+                    let image = if recipe.ToRas then Orientation.toRas placed else placed
+                    writeImage plan (at "images" $"%s{name}_%04d{number}%s{plan.Ending}") path file image)
+                |> Result.map ignore
 
             match job.Mask, plan.Coding with
             | Some path, Some coding ->
@@ -157,7 +181,7 @@ module internal ConversionWriter =
                             Mismatch(
                                 path,
                                 Reader.size mask.Extent,
-                                $"%s{Reader.size stored.Extent}, as %s{job.Image} has"
+                                $"%s{Reader.size stored.Extent}, as %s{job.Images.Head} has"
                             )
                         )
 

@@ -33,6 +33,14 @@ type NumberType =
     /// Floating point in double precision.
     | Float64
 
+/// Where the bytes of numbers come from.
+[<RequireQualifiedAccess>]
+type internal Supply =
+    /// As they are; the file has this many bytes for them.
+    | Plain of held: int64
+    /// Out of this many compressed bytes, which say themselves that they unpack to `promised` bytes; 0 where they do not.
+    | Packed of held: int64 * promised: int64
+
 /// A rearrangement of any array.
 type internal Rearrangement =
     abstract Apply: values: 'T[] -> 'T[]
@@ -86,40 +94,20 @@ module internal Elements =
     // No stored bit gives more than 1032 bytes of deflated data for each byte.
     let private ratio = 1032L
 
-    // The array grows with what arrives: a header alone costs nothing.
     let private fill<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType>
         (size: int)
         (total: int)
-        (held: int64)
+        (certain: int64)
         (stream: Stream)
         : 'T[] =
-        let expected = max (int64 (Chunk / 16)) (8L * held / int64 size)
+        let pieces = Pieces<'T>(total, certain / int64 size)
+        let there = pieces.Fill stream
 
-        let mutable data =
-            GC.AllocateUninitializedArray<'T>(int (min (int64 total) expected))
+        if not pieces.IsFull then
+            let needed = int64 total * int64 size
+            refuse $"it is truncated: its header declares %d{needed} bytes of voxels, and %d{there} are there"
 
-        let mutable filled = 0
-
-        while filled < total do
-            if filled = data.Length then
-                let larger =
-                    GC.AllocateUninitializedArray<'T>(int (min (int64 total) (2L * int64 filled)))
-
-                Array.blit data 0 larger 0 filled
-                data <- larger
-
-            let wanted = min Chunk (data.Length - filled)
-            let bytes = MemoryMarshal.AsBytes(Span<'T>(data, filled, wanted))
-            let read = stream.ReadAtLeast(bytes, bytes.Length, false)
-
-            if read < bytes.Length then
-                let there = int64 filled * int64 size + int64 read
-                let needed = int64 total * int64 size
-                refuse $"it is truncated: its header declares %d{needed} bytes of voxels, and %d{there} are there"
-
-            filled <- filled + wanted
-
-        data
+        pieces.ToArray()
 
     let private swap16<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType> (data: 'T[]) : 'T[] =
         let words = MemoryMarshal.Cast<'T, uint16>(Span<'T> data)
@@ -139,53 +127,64 @@ module internal Elements =
         BinaryPrimitives.ReverseEndianness(source, words)
         data
 
-    /// The next `total` numbers of a stream. `held` is how many bytes the file has for them, compressed or not: a total
-    /// that they cannot give is refused, and memory is taken as the numbers arrive.
-    let read
-        (kind: NumberType)
-        (bigEndian: bool)
-        (compressed: bool)
-        (total: int)
-        (held: int64)
-        (stream: Stream)
-        : NpyValues =
+    /// The bytes that the end of a gzip stream promises, as far as the 4 bytes of it tell; the stream stays where it is.
+    let promised (stream: Stream) : int64 =
+        let place = stream.Position
+
+        if stream.Length - place < 18L then
+            0L
+        else
+            let last = Array.zeroCreate<byte> 4
+            stream.Position <- stream.Length - 4L
+            stream.ReadExactly(last, 0, 4)
+            stream.Position <- place
+            int64 (BinaryPrimitives.ReadUInt32LittleEndian(ReadOnlySpan last))
+
+    /// The next `total` numbers of a stream: a total that its supply cannot give is refused, and memory is taken as the
+    /// numbers arrive, at once where the supply agrees that they are there.
+    let read (kind: NumberType) (bigEndian: bool) (supply: Supply) (total: int) (stream: Stream) : NpyValues =
         let needed = int64 total * int64 (size kind)
-        let possible = if compressed then ratio * (held + 1L) else held
+
+        let possible, held, how =
+            match supply with
+            | Supply.Plain held -> held, held, "bytes"
+            | Supply.Packed(held, _) -> ratio * (held + 1L), held, "compressed ones"
 
         if needed > possible then
-            let how = if compressed then "compressed ones" else "bytes"
-
             refuse
                 $"its header declares %d{needed} bytes of voxels, which the file's %d{max 0L held} %s{how} cannot hold"
+
+        let certain =
+            match supply with
+            | Supply.Plain _ -> needed
+            // A header and what else stands before the voxels count as well.
+            | Supply.Packed(_, promised) when promised >= needed && promised - needed <= 65536L -> needed
+            | Supply.Packed(held, _) -> held
 
         let turned (swap: 'T[] -> 'T[]) (data: 'T[]) : 'T[] = if bigEndian then swap data else data
 
         match kind with
-        | NumberType.Int8 -> Int8s(fill<sbyte> 1 total held stream)
-        | NumberType.UInt8 -> UInt8s(fill<byte> 1 total held stream)
-        | NumberType.Int16 -> Int16s(fill<int16> 2 total held stream |> turned swap16)
-        | NumberType.UInt16 -> UInt16s(fill<uint16> 2 total held stream |> turned swap16)
-        | NumberType.Int32 -> Int32s(fill<int32> 4 total held stream |> turned swap32)
-        | NumberType.UInt32 -> UInt32s(fill<uint32> 4 total held stream |> turned swap32)
-        | NumberType.Int64 -> Int64s(fill<int64> 8 total held stream |> turned swap64)
-        | NumberType.UInt64 -> UInt64s(fill<uint64> 8 total held stream |> turned swap64)
-        | NumberType.Float32 -> Float32s(fill<float32> 4 total held stream |> turned swap32)
-        | NumberType.Float64 -> Float64s(fill<float> 8 total held stream |> turned swap64)
+        | NumberType.Int8 -> Int8s(fill<sbyte> 1 total certain stream)
+        | NumberType.UInt8 -> UInt8s(fill<byte> 1 total certain stream)
+        | NumberType.Int16 -> Int16s(fill<int16> 2 total certain stream |> turned swap16)
+        | NumberType.UInt16 -> UInt16s(fill<uint16> 2 total certain stream |> turned swap16)
+        | NumberType.Int32 -> Int32s(fill<int32> 4 total certain stream |> turned swap32)
+        | NumberType.UInt32 -> UInt32s(fill<uint32> 4 total certain stream |> turned swap32)
+        | NumberType.Int64 -> Int64s(fill<int64> 8 total certain stream |> turned swap64)
+        | NumberType.UInt64 -> UInt64s(fill<uint64> 8 total certain stream |> turned swap64)
+        | NumberType.Float32 -> Float32s(fill<float32> 4 total certain stream |> turned swap32)
+        | NumberType.Float64 -> Float64s(fill<float> 8 total certain stream |> turned swap64)
 
-    /// The bytes that are left of a stream, at most `most` of them; refused where there are more.
-    let rest (most: int64) (stream: Stream) : byte[] =
-        use buffer = new MemoryStream()
-        let part = Array.zeroCreate<byte> 65536
-        let mutable read = stream.Read(part, 0, part.Length)
+    /// The bytes that are left of a stream, at most `most` of them; refused where there are more. `certain` of them get
+    /// their memory at once.
+    let rest (most: int64) (certain: int64) (stream: Stream) : byte[] =
+        let pieces = Pieces<byte>(int (min most (int64 Array.MaxLength)), certain)
+        pieces.Fill stream |> ignore
 
-        while read > 0 do
-            if buffer.Length + int64 read > most then
-                refuse $"it holds more than the %d{most} bytes that its size allows"
+        if pieces.IsFull && stream.ReadByte() >= 0 then
+            refuse $"it holds more than the %d{most} bytes that its size allows"
 
-            buffer.Write(part, 0, read)
-            read <- stream.Read(part, 0, part.Length)
-
-        buffer.ToArray()
+        pieces.ToArray()
 
     let private writeRaw (stream: Stream) (data: 'T[]) : unit =
         let mutable at = 0

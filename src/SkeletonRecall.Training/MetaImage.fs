@@ -85,6 +85,19 @@ module MetaImage =
         else
             new ZLibStream(data, CompressionMode.Decompress, true)
 
+    // A fourth axis is channels, where no voxel has several.
+    let private layout (inside: int64) (sizes: int64 list) : int64 list * int64 =
+        match sizes with
+        | [ x; y; z; channels ] when inside = 1L -> [ x; y; z ], channels
+        | _ -> sizes, 1L
+
+    /// How many voxels of space the header declares; the rest of the file is not read. An error is one reason.
+    let declared (stream: Stream) : Result<int64, string> =
+        Elements.guard (fun () ->
+            match (fields stream).TryGetValue "DimSize" with
+            | true, value -> TextHeader.wholes "DimSize" value |> layout 1L |> fst |> Elements.count |> int64
+            | _ -> refuse "its header does not say DimSize")
+
     let private voxels (beside: string -> Result<Stream, string>) (stream: Stream) : ImageFile =
         let fields = fields stream
 
@@ -114,12 +127,7 @@ module MetaImage =
                 | _ -> refuse "its header gives ElementNumberOfChannels in a strange way"
             | None -> 1L
 
-        // A fourth axis is channels too.
-        let axes, outside =
-            match sizes with
-            | [ x; y; z; channels ] when inside = 1L -> [ x; y; z ], channels
-            | _ -> sizes, 1L
-
+        let axes, outside = layout inside sizes
         let extent = ImageFile.extent (List.rev axes)
         let total = Elements.count (inside :: sizes)
         let compressed = says [ "CompressedData" ]
@@ -137,7 +145,7 @@ module MetaImage =
             | Some [ offset ] when offset > 0L && offset <= data.Length -> data.Position <- offset
             | Some _ -> refuse "its header gives a HeaderSize that lies outside the file"
 
-            TextHeader.read kind bigEndian (if compressed then Some inflate else None) total data
+            TextHeader.read kind bigEndian (if compressed then Some inflate else None) 0L total data
 
         let values =
             if file.Equals("LOCAL", StringComparison.OrdinalIgnoreCase) then

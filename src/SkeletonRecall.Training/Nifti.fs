@@ -120,7 +120,8 @@ module Nifti =
             | 0 -> refuse "it is truncated before its voxels"
             | read -> left <- left - int64 read
 
-    let private voxels (compressed: bool) (size: int64) (stream: Stream) : ImageFile =
+    // `promised` is what a compressed stream says that it unpacks to.
+    let private voxels (promised: int64 option) (size: int64) (stream: Stream) : ImageFile =
         let header, length = NiftiHeader.read stream
         let axes, channels = layout header.Dimensions
         let kind, samples = element header.DataType
@@ -134,14 +135,18 @@ module Nifti =
         if header.VoxelOffset < int64 length then
             refuse $"its header puts the voxels at byte %d{header.VoxelOffset}, inside the header"
 
-        let held = if compressed then size else size - header.VoxelOffset
+        let supply =
+            match promised with
+            | Some promised -> Supply.Packed(size, promised)
+            | None -> Supply.Plain(size - header.VoxelOffset)
+
         skip (header.VoxelOffset - int64 length) stream
 
         let values =
-            Elements.read kind header.BigEndian compressed total held stream
+            Elements.read kind header.BigEndian supply total stream
             |> Elements.rearrange (Elements.transpose samples)
 
-        if compressed then
+        if promised.IsSome then
             // The check sum comes with the end.
             stream.ReadByte() |> ignore
 
@@ -166,25 +171,36 @@ module Nifti =
                     values
         }
 
+    // Work on a stream that is inflated where its first bytes say so, with what a compressed one says that it unpacks to.
+    let private opened (stream: Stream) (work: int64 option -> int64 -> Stream -> 'T) : 'T =
+        let size = stream.Length - stream.Position
+
+        if size = 0L then
+            refuse "the file is empty"
+
+        let start = stream.Position
+        let first, second = stream.ReadByte(), stream.ReadByte()
+        stream.Position <- start
+
+        if first = 0x1F && second = 0x8B then
+            let promised = Elements.promised stream
+            use unzipped = new GZipStream(stream, CompressionMode.Decompress, true)
+            work (Some promised) size (unzipped :> Stream)
+        else
+            work None size stream
+
+    /// How many voxels of space the header declares; the rest of the file is not read. An error is one reason.
+    let declared (stream: Stream) : Result<int64, string> =
+        Elements.guard (fun () ->
+            opened stream (fun _ _ stream ->
+                let header, _ = NiftiHeader.read stream
+                header.Dimensions |> layout |> fst |> Elements.count |> int64))
+
     /// What a .nii or .nii.gz file holds; which of both it is, its first bytes tell. Whole numbers of 8 to 64 bits, floats
     /// of 32 and 64, RGB and RGBA, either byte order, scaled where the header says so; the fourth axis is the channels. An
     /// error is one reason that follows "cannot be read"; no more memory is taken than twice what arrives.
     let decode (stream: Stream) : Result<ImageFile, string> =
-        Elements.guard (fun () ->
-            let size = stream.Length - stream.Position
-
-            if size = 0L then
-                refuse "the file is empty"
-
-            let start = stream.Position
-            let first, second = stream.ReadByte(), stream.ReadByte()
-            stream.Position <- start
-
-            if first = 0x1F && second = 0x8B then
-                use unzipped = new GZipStream(stream, CompressionMode.Decompress, true)
-                voxels true size unzipped
-            else
-                voxels false size stream)
+        Elements.guard (fun () -> opened stream voxels)
 
     // Rows of the matrix from voxel to RAS.
     let private affine (file: ImageFile) : float list list =

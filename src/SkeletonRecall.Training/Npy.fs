@@ -92,8 +92,11 @@ module Npy =
 
             target
 
-    let inline private cast<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType> (data: byte[]) : 'T[] =
-        MemoryMarshal.Cast<byte, 'T>(ReadOnlySpan data).ToArray()
+    let private cast<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType>
+        (data: byte[])
+        (start: int)
+        : 'T[] =
+        MemoryMarshal.Cast<byte, 'T>(ReadOnlySpan(data, start, data.Length - start)).ToArray()
 
     let private parse (bytes: byte[]) : NpyArray =
         let magic = "\u0093NUMPY"
@@ -167,25 +170,32 @@ module Npy =
 
         let shape = List.map int shape
 
-        let data =
-            bytes.AsSpan(start + int length).ToArray()
-            |> straighten size (description[0] = '>') fortran shape
+        let isSwapped = description[0] = '>' && size > 1
+
+        // Bytes that stay as they are go to their array without another copy.
+        let start, bytes =
+            if isSwapped || fortran then
+                0,
+                bytes.AsSpan(start + int length).ToArray()
+                |> straighten size isSwapped fortran shape
+            else
+                start + int length, bytes
 
         {
             Shape = shape
             Values =
                 match kind with
-                | "b1" -> Bools(Array.map (fun value -> value <> 0uy) data)
-                | "i1" -> Int8s(cast<sbyte> data)
-                | "u1" -> UInt8s data
-                | "i2" -> Int16s(cast<int16> data)
-                | "u2" -> UInt16s(cast<uint16> data)
-                | "i4" -> Int32s(cast<int32> data)
-                | "u4" -> UInt32s(cast<uint32> data)
-                | "i8" -> Int64s(cast<int64> data)
-                | "u8" -> UInt64s(cast<uint64> data)
-                | "f4" -> Float32s(cast<float32> data)
-                | _ -> Float64s(cast<float> data)
+                | "b1" -> Bools(Array.init (bytes.Length - start) (fun at -> bytes[start + at] <> 0uy))
+                | "i1" -> Int8s(cast<sbyte> bytes start)
+                | "u1" -> UInt8s(cast<byte> bytes start)
+                | "i2" -> Int16s(cast<int16> bytes start)
+                | "u2" -> UInt16s(cast<uint16> bytes start)
+                | "i4" -> Int32s(cast<int32> bytes start)
+                | "u4" -> UInt32s(cast<uint32> bytes start)
+                | "i8" -> Int64s(cast<int64> bytes start)
+                | "u8" -> UInt64s(cast<uint64> bytes start)
+                | "f4" -> Float32s(cast<float32> bytes start)
+                | _ -> Float64s(cast<float> bytes start)
         }
 
     /// The array in a .npy file: booleans, whole numbers of 8 to 64 bits, floats of 32 and 64 bits, either byte order, C

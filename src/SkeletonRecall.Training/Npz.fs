@@ -17,7 +17,7 @@ module Npz =
 
         use stream = entry.Open()
 
-        match Npy.decode (Elements.rest entry.Length stream) with
+        match Npy.decode (Elements.rest entry.Length (min entry.Length entry.CompressedLength) stream) with
         | Ok array -> name.Substring(0, name.Length - 4), array
         | Error reason -> Elements.refuse $"%s{name} in it is damaged: %s{reason}"
 

@@ -234,6 +234,12 @@ module Nrrd =
 
             sizes, Geometry.standard rank
 
+    let private space (header: Header) : int64 list = without header.ChannelAxis header.Sizes
+
+    /// How many voxels of space the header declares; the rest of the file is not read. An error is one reason.
+    let declared (stream: Stream) : Result<int64, string> =
+        Elements.guard (fun () -> fields stream |> header |> space |> Elements.count |> int64)
+
     let private voxels (beside: string -> Result<Stream, string>) (stream: Stream) : ImageFile =
         let fields = fields stream
 
@@ -244,7 +250,7 @@ module Nrrd =
 
         let kind = element (wanted "type")
         let header = header fields
-        let extent = ImageFile.extent (List.rev (without header.ChannelAxis header.Sizes))
+        let extent = ImageFile.extent (List.rev (space header))
         let total = Elements.count header.Sizes
 
         let inflate =
@@ -266,7 +272,9 @@ module Nrrd =
             | true, value when value <> "0" -> refuse $"its header says %s{name}, which is not served"
             | _ -> ()
 
-        let read: Stream -> NpyValues = TextHeader.read kind bigEndian inflate total
+        let read (data: Stream) : NpyValues =
+            let promised = if inflate.IsSome then Elements.promised data else 0L
+            TextHeader.read kind bigEndian inflate promised total data
 
         let values =
             match fields.TryGetValue "data file" with

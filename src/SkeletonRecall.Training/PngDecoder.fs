@@ -148,30 +148,20 @@ module internal PngDecoder =
 
         use stream = new ZLibStream(source, CompressionMode.Decompress)
         // Memory grows with what really comes out, whatever the header declares.
-        let mutable pixels =
-            Array.zeroCreate<byte>(int (min (int64 wanted) (65536L + 8L * source.Length)))
-
-        let mutable got = 0
-        let mutable ended = false
+        let pixels = Pieces<byte>(wanted, source.Length)
 
         try
-            while not ended && got < wanted do
-                if got = pixels.Length then
-                    Array.Resize(&pixels, int (min (int64 wanted) (2L * int64 pixels.Length)))
-
-                let more = stream.Read(pixels, got, pixels.Length - got)
-                ended <- more = 0
-                got <- got + more
+            pixels.Fill stream |> ignore
 
             // The read past the end makes the stream compare its check sum.
             stream.ReadByte() |> ignore
         with :? InvalidDataException ->
             refuse "its pixel data are damaged"
 
-        if got < wanted then
-            refuse $"it is truncated: its pixel data end after %d{got} of %d{wanted} bytes"
+        if not pixels.IsFull then
+            refuse $"it is truncated: its pixel data end after %d{pixels.Count} of %d{wanted} bytes"
 
-        pixels
+        pixels.ToArray()
 
     let private pixels (header: Header) (parts: ResizeArray<struct (int * int)>) (bytes: byte[]) : uint16[] =
         let channels = channelsOf header.Colour

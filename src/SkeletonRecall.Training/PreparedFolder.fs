@@ -36,15 +36,17 @@ module PreparedFolder =
                     ))
             )
 
-    // Bytes that each case will take, by the fingerprint.
+    // Bytes that each case will take, by the fingerprint and the headers of its files. What was cut away is measured by no
+    // fingerprint: for files without such a header it counts as in the case that is in the middle.
     let private needs
         (dataset: Dataset)
         (plans: Plans)
         (configuration: Configuration)
         (fingerprint: Fingerprint)
+        (files: CaseFiles list)
         : int64 list =
-        List.map2
-            (fun (spacing: float list) (shape: int list) ->
+        List.map3
+            (fun (spacing: float list) (shape: int list) (files: CaseFiles) ->
                 let cropped = List.fold (fun product length -> product * int64 length) 1L shape
                 let before = Axes.permute plans.Transpose spacing
 
@@ -58,11 +60,13 @@ module PreparedFolder =
 
                 Preprocess.peakBytes
                     dataset.ChannelNames.Length
-                    (int64 (float cropped / fingerprint.RelativeSize))
+                    (VoxelFile.tryDeclared files.Images.Head
+                     |> Option.defaultValue (int64 (float cropped / fingerprint.RelativeSize)))
                     cropped
                     (int64 (float cropped * grown)))
             fingerprint.Spacings
             fingerprint.Shapes
+            files
 
     /// Preprocesses one folder of cases, which the named configurations share. A folder with files of another program is a problem.
     let internal make
@@ -115,7 +119,7 @@ module PreparedFolder =
                         )
                     )
             | None ->
-                let needs = needs dataset plans configuration fingerprint
+                let needs = needs dataset plans configuration fingerprint files
                 let most = ceil (float (List.max needs) / 1048576.0)
 
                 note

@@ -5,11 +5,59 @@ open System.IO
 open System.Text.Json
 open SkeletonRecall
 
-/// Recipes for the five data sets of the paper, by the layouts of their public downloads. The data are not shipped; where
-/// to get them, and under which terms, is in the README. Layouts were looked up in public loaders and READMEs, named
+/// A data set that others keep: not shipped, to be downloaded.
+type PublicSource =
+    {
+        /// As `convert` is told it.
+        Kind: string
+        Name: string
+        /// Where the files are.
+        Place: string
+        Terms: string
+    }
+
+/// Recipes for the five data sets of the paper, by the layouts of their public downloads. The data are not shipped;
+/// `sources` says where to get them, and under which terms. Layouts were looked up in public loaders and READMEs, named
 /// at each recipe, and tried on generated folders in that naming, not on the data themselves.
 [<RequireQualifiedAccess>]
 module PublicDatasets =
+
+    /// Where each is to be had, and under which terms.
+    let sources: PublicSource list =
+        [
+            {
+                Kind = "roads"
+                Name = "Massachusetts Roads (Mnih 2013)"
+                Place =
+                    "Kaggle balraj98/massachusetts-roads-dataset or insaff/massachusetts-roads-dataset, or cs.toronto.edu/~vmnih/data"
+                Terms = "no explicit licence known; cite Mnih's thesis"
+            }
+            {
+                Kind = "drive"
+                Name = "DRIVE (Staal 2004)"
+                Place = "drive.grand-challenge.org, after registration"
+                Terms = "those shown there"
+            }
+            {
+                Kind = "cracks"
+                Name = "NCCD-PF (2023)"
+                Place = "zenodo.org/records/8215100"
+                Terms = "those of the record; the layout is by one loader alone, unverified"
+            }
+            {
+                Kind = "toothfairy"
+                Name = "ToothFairy (2023)"
+                Place = "ditto.ing.unimore.it/toothfairy, after registration"
+                Terms = "those shown there"
+            }
+            {
+                Kind = "topcow"
+                Name = "TopCoW (2023, 2024)"
+                Place = "topcow24.grand-challenge.org, Zenodo 15692630"
+                Terms =
+                    "open use, the source must be given; commercial use needs the permission of University Hospital Zurich"
+            }
+        ]
 
     let private part (images: string) (masks: string) : ConversionPart = { Images = images; Masks = Some masks }
 

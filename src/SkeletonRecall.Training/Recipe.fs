@@ -5,6 +5,8 @@ open SkeletonRecall
 /// Images and masks of one part of a data set, by patterns with one star (the name of the case) below its folder.
 type ConversionPart =
     {
+        /// One pattern, or one for each file of a case, in the order of the channels, separated by commas; the first says
+        /// which cases there are.
         Images: string
         /// None where the part has no masks.
         Masks: string option

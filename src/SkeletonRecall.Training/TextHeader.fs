@@ -64,11 +64,12 @@ module internal TextHeader =
         | Ok stream -> stream
         | Error reason -> Elements.refuse $"its voxels are said to lie in '%s{name}' beside it; %s{reason}"
 
-    /// The numbers that a stream goes on with, inflated where that is given.
+    /// The numbers that a stream goes on with, inflated where that is given, to as many bytes as are promised (0: unknown).
     let read
         (kind: NumberType)
         (bigEndian: bool)
         (inflate: (Stream -> Stream) option)
+        (promised: int64)
         (total: int)
         (data: Stream)
         : NpyValues =
@@ -77,8 +78,10 @@ module internal TextHeader =
         match inflate with
         | Some inflate ->
             use unzipped = inflate data
-            let values = Elements.read kind bigEndian true total held unzipped
+
+            let values =
+                Elements.read kind bigEndian (Supply.Packed(held, promised)) total unzipped
             // Only beyond the last number is the check sum looked at.
             unzipped.ReadByte() |> ignore
             values
-        | None -> Elements.read kind bigEndian false total held data
+        | None -> Elements.read kind bigEndian (Supply.Plain held) total data

@@ -86,18 +86,20 @@ module Tiff =
         | Photometric.LOGLUV -> refuse "its colours are not RGB; save it as grey or RGB"
         | _ -> ()
 
-    // The rows of a page, packed as the file has them, sample planes one after the other where they are separate.
-    let private rows (tiff: Tiff) (page: Page) : byte[] =
+    let private unpacked (width: int) (row: byte[]) : byte[] =
+        Array.init width (fun column -> (row[column / 8] >>> (7 - column % 8)) &&& 1uy)
+
+    // Hands the rows of a page to `put` as they are decoded, the first `count` bytes of an array each: nothing is held for
+    // rows that never come. Sample planes come one after the other where they are separate.
+    let private rows (tiff: Tiff) (page: Page) (put: byte[] -> int -> unit) : unit =
         let planes = if page.Separate then page.Samples else 1
         let inRow = if page.Separate then 1 else page.Samples
         let rowBytes = (int64 page.Width * int64 inRow * int64 page.Bits + 7L) / 8L
-        let size = rowBytes * int64 page.Height * int64 planes
 
-        if size > int64 Array.MaxLength then
-            refuse "one of its pages is larger than 2 GB"
+        if rowBytes > int64 Array.MaxLength then
+            refuse "one of its rows is larger than 2 GB"
 
-        let data = Array.zeroCreate<byte>(int size)
-        let planeBytes = int rowBytes * page.Height
+        let rowBytes = int rowBytes
 
         let damaged () =
             refuse "its compressed data are damaged or truncated"
@@ -106,54 +108,59 @@ module Tiff =
             let tileWidth = number tiff TiffTag.TILEWIDTH
             let tileHeight = number tiff TiffTag.TILELENGTH
             let tileBytes = tiff.TileSize()
+            let bandBytes = int64 rowBytes * int64 tileHeight
 
             if
                 tileWidth < 1
                 || tileHeight < 1
                 || page.Bits < 8
-                || int64 tileBytes > size + 67108864L
+                || tileBytes > 16777216
+                || bandBytes > int64 Array.MaxLength
             then
                 refuse "its tiles are not served; save it in strips"
 
             let pixel = inRow * page.Bits / 8
             let tile = Array.zeroCreate<byte> tileBytes
+            let row = Array.zeroCreate<byte> rowBytes
+            let mutable band = Array.zeroCreate<byte> 0
 
             for plane in 0 .. planes - 1 do
                 for top in 0..tileHeight .. page.Height - 1 do
+                    let height = min tileHeight (page.Height - top)
+
                     for left in 0..tileWidth .. page.Width - 1 do
                         if tiff.ReadTile(tile, 0, left, top, 0, int16 plane) < 0 then
                             damaged ()
 
+                        // The first tile is there before a band of them is held.
+                        if band.Length = 0 then
+                            band <- Array.zeroCreate<byte>(int bandBytes)
+
                         let wide = min tileWidth (page.Width - left) * pixel
 
-                        for row in 0 .. min tileHeight (page.Height - top) - 1 do
+                        for row in 0 .. height - 1 do
                             let from = row * tileWidth * pixel
 
                             if from + wide > tile.Length then
                                 damaged ()
 
-                            let target = plane * planeBytes + (top + row) * int rowBytes + left * pixel
-                            Buffer.BlockCopy(tile, from, data, target, wide)
+                            Buffer.BlockCopy(tile, from, band, row * rowBytes + left * pixel, wide)
+
+                    for number in 0 .. height - 1 do
+                        Buffer.BlockCopy(band, number * rowBytes, row, 0, rowBytes)
+                        put row rowBytes
         else
-            let perStrip = min page.Height (max 1 (number tiff TiffTag.ROWSPERSTRIP))
-            let strips = (page.Height + perStrip - 1) / perStrip
+            let row = Array.zeroCreate<byte>(max rowBytes (tiff.ScanlineSize()))
 
             for plane in 0 .. planes - 1 do
-                for strip in 0 .. strips - 1 do
-                    let wanted = min perStrip (page.Height - strip * perStrip) * int rowBytes
-                    let start = plane * planeBytes + strip * perStrip * int rowBytes
-
-                    if tiff.ReadEncodedStrip(plane * strips + strip, data, start, wanted) < wanted then
+                for line in 0 .. page.Height - 1 do
+                    if not (tiff.ReadScanline(row, 0, line, int16 plane)) then
                         damaged ()
 
-        data
-
-    let private unpacked (page: Page) (data: byte[]) : byte[] =
-        let rowBytes = (page.Width + 7) / 8
-
-        Array.init (page.Width * page.Height) (fun at ->
-            let column = at % page.Width
-            (data[at / page.Width * rowBytes + column / 8] >>> (7 - column % 8)) &&& 1uy)
+                    if page.Bits = 1 then
+                        put (unpacked page.Width row) page.Width
+                    else
+                        put row rowBytes
 
     // What ImageJ says about the stack in the first page's description.
     let private checkStack (tiff: Tiff) (pages: int) : unit =
@@ -177,29 +184,35 @@ module Tiff =
     let private isThumbnail (tiff: Tiff) : bool =
         number tiff TiffTag.SUBFILETYPE &&& int FileType.REDUCEDIMAGE <> 0
 
-    // Room for all numbers, and how the bytes of a part of them get there.
-    let private typed (kind: NumberType) (total: int) : NpyValues * (int -> int -> byte[] -> unit) =
-        let target (data: 'T[]) (start: int) (length: int) (bytes: byte[]) : unit =
-            let place = MemoryMarshal.AsBytes(Span<'T>(data, start, length))
+    // Takes bytes, and gives all numbers in the end; `certain` bytes of them get their memory at once.
+    let private gathered<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType>
+        (total: int)
+        (certain: int64)
+        (wrap: 'T[] -> NpyValues)
+        : (byte[] -> int -> unit) * (unit -> NpyValues) =
+        let pieces = Pieces<'T>(total, certain / int64 (Marshal.SizeOf<'T>()))
 
-            if bytes.Length <> place.Length then
+        let put (bytes: byte[]) (count: int) : unit =
+            pieces.Write(ReadOnlySpan(bytes, 0, count))
+
+        let values () : NpyValues =
+            if not pieces.IsFull then
                 refuse "its pages differ in size"
 
-            bytes.AsSpan().CopyTo place
+            wrap (pieces.ToArray())
 
-        let made (wrap: 'T[] -> NpyValues) : NpyValues * (int -> int -> byte[] -> unit) =
-            let data = Array.zeroCreate<'T> total
-            wrap data, target data
+        put, values
 
+    let private typed (kind: NumberType) (total: int) (certain: int64) : (byte[] -> int -> unit) * (unit -> NpyValues) =
         match kind with
-        | NumberType.Int8 -> made Int8s
-        | NumberType.UInt8 -> made UInt8s
-        | NumberType.Int16 -> made Int16s
-        | NumberType.UInt16 -> made UInt16s
-        | NumberType.Int32 -> made Int32s
-        | NumberType.UInt32 -> made UInt32s
-        | NumberType.Float32 -> made Float32s
-        | _ -> made Float64s
+        | NumberType.Int8 -> gathered<sbyte> total certain Int8s
+        | NumberType.UInt8 -> gathered<byte> total certain UInt8s
+        | NumberType.Int16 -> gathered<int16> total certain Int16s
+        | NumberType.UInt16 -> gathered<uint16> total certain UInt16s
+        | NumberType.Int32 -> gathered<int32> total certain Int32s
+        | NumberType.UInt32 -> gathered<uint32> total certain UInt32s
+        | NumberType.Float32 -> gathered<float32> total certain Float32s
+        | _ -> gathered<float> total certain Float64s
 
     let private voxels (asVolume: bool) (tiff: Tiff) (size: int64) : ImageFile =
         // Page by page, without the pixels: how many there are and whether they agree.
@@ -252,15 +265,15 @@ module Tiff =
 
         tiff.SetDirectory 0s |> ignore
         checkStack tiff depth
-        let values, put = typed kind total
-        let perPage = total / depth
+        let put, values = typed kind total (min claimed size)
 
         for slice in 0 .. depth - 1 do
             if not (tiff.SetDirectory directories[slice]) then
                 refuse "it is damaged: a page cannot be found again"
 
-            let data = rows tiff first
-            put (slice * perPage) perPage (if first.Bits = 1 then unpacked first data else data)
+            rows tiff first put
+
+        let values = values ()
 
         let extent =
             if depth > 1 || asVolume then

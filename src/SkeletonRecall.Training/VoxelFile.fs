@@ -163,6 +163,21 @@ module internal VoxelFile =
         | :? UnauthorizedAccessException -> Error "there is no permission to read it"
         | :? IOException as error -> Error(error.Message.TrimEnd '.')
 
+    /// How many voxels of space the header of a file declares, by its ending; None for formats without such a header, and
+    /// where it cannot be read.
+    let tryDeclared (path: string) : int64 option =
+        let declared (read: Stream -> Result<int64, string>) =
+            Files.withStream path "an image is wanted" read |> Result.toOption
+
+        if isOneOf [ ".nii"; ".nii.gz" ] path then
+            declared Nifti.declared
+        elif isOneOf [ ".nrrd"; ".nhdr" ] path then
+            declared Nrrd.declared
+        elif isOneOf [ ".mha"; ".mhd" ] path then
+            declared MetaImage.declared
+        else
+            None
+
     // What is broken is mended by another copy.
     let private withCure (problem: Problem) : Problem =
         match problem with
@@ -187,7 +202,7 @@ module internal VoxelFile =
             voxels (Npz.decode >> Result.bind Npz.toFile)
         elif hasEnding ".npy" path then
             voxels (fun stream ->
-                Elements.guard (fun () -> Elements.rest stream.Length stream)
+                Elements.guard (fun () -> Elements.rest stream.Length stream.Length stream)
                 |> Result.bind Npy.decode
                 |> Result.bind Npz.ofArray)
         else

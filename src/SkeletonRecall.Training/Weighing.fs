@@ -9,8 +9,13 @@ type WeighRequest =
         Roots: Roots
         /// Number or name of a data set below `Roots.Raw`.
         Dataset: string
-        /// A checkpoint's file; None for the network that would be planned for planes, with drawn weights.
+        /// A checkpoint's file; None for the network that the plans have, with drawn weights.
         Checkpoint: string option
+        /// The configuration of a network with drawn weights. Where there are no plans, 2d is planned on the spot, as in
+        /// training.
+        Configuration: string
+        /// The name of the plans that it is of.
+        PlansName: string
         /// None for the checkpoint's, or the paper's without one.
         Objective: Objective option
         /// Batches to measure; at least 1.
@@ -53,22 +58,50 @@ module Weighing =
             Objective: Objective
         }
 
-    let private planned (request: WeighRequest) (dataset: Dataset) (cases: Case list) : Result<Model, Problem> =
-        Planner.plan2d Planner.standard dataset (cases |> List.map (fun case -> case.Image.Extent))
-        |> Result.map (fun plans ->
-            let configuration = plans.Configurations["2d"]
+    // A network with drawn weights.
+    let private untrained
+        (request: WeighRequest)
+        (dataset: Dataset)
+        (plans: Plans)
+        (configuration: Configuration)
+        : Model =
+        {
+            Configuration = configuration
+            Transpose = plans.Transpose
+            Network =
+                Network.create
+                    configuration.Architecture
+                    dataset.ChannelNames.Length
+                    (Dataset.outputs dataset)
+                    (Seed.child 0 (Seed.ofInt request.Seed))
+            Objective = Objective.skeletonRecall
+        }
 
-            {
-                Configuration = configuration
-                Transpose = plans.Transpose
-                Network =
-                    Network.create
-                        configuration.Architecture
-                        dataset.ChannelNames.Length
-                        (Dataset.outputs dataset)
-                        (Seed.child 0 (Seed.ofInt request.Seed))
-                Objective = Objective.skeletonRecall
-            })
+    // The plans of the request; None where 2d is to be planned on the spot.
+    let private tryPlans (request: WeighRequest) (dataset: Dataset) : Result<(Plans * Configuration) option, Problem> =
+        let file =
+            Store.file (Store.preprocessedFolder request.Roots dataset.Name) (request.PlansName + ".json")
+
+        if request.Configuration = "2d" && not (Files.exists file) then
+            Ok None
+        else
+            Problem.attempt {
+                let! plans = Preparation.readPlans request.Roots dataset.Name request.PlansName
+
+                match plans.Configurations.TryFind request.Configuration with
+                | Some configuration -> return Some(plans, configuration)
+                | None ->
+                    let known = plans.Configurations.Keys |> String.concat ", "
+
+                    return!
+                        Error(
+                            Mismatch(
+                                "the configuration",
+                                $"'%s{request.Configuration}'",
+                                $"one of those in %s{file}: %s{known}"
+                            )
+                        )
+            }
 
     let private trained (path: string) (dataset: Dataset) : Result<Model, Problem> =
         Problem.attempt {
@@ -168,8 +201,9 @@ module Weighing =
             Report = measured
         }
 
-    /// Finds weights on batches of augmented patches, as training draws them, of at most 16 cases. A problem for a data set
-    /// that cannot be read, and a checkpoint that does not fit it. Throws ArgumentException for numbers out of range.
+    /// Finds weights on batches of augmented patches, as training draws them, of at most 16 cases: those that preprocessing
+    /// left for the plans, or else the raw ones, preprocessed on the way. A problem for a data set that cannot be read, a
+    /// configuration that the plans lack, and a checkpoint that does not fit. Throws ArgumentException for numbers out of range.
     let run (request: WeighRequest) (report: float -> string -> unit) : Result<Weighed, Problem> =
         if request.Batches < 1 then
             invalidArg (nameof request) $"Batches count from 1; got %d{request.Batches}."
@@ -182,20 +216,49 @@ module Weighing =
             if ids.IsEmpty then
                 do! Error(Mismatch(dataset.Name, "no training cases", "at least one"))
 
-            let! cases =
-                spread ids
+            let chosen = spread ids
+
+            let read () =
+                chosen
                 |> Problem.traverse (Store.readTrainingCase folder dataset >> Result.map fst)
 
-            let! model =
+            let fromFiles (model: Model) () =
+                read () |> Result.bind (Problem.traverse (prepare model dataset))
+
+            // Preprocessed cases where they are there, as in training.
+            let fromStore (model: Model) (plans: Plans) () =
+                PreparedFolder.tryCases request.Roots folder dataset plans model.Configuration chosen
+                |> Result.bind (fun stored ->
+                    match stored with
+                    | Some stored -> stored |> Problem.traverse PreprocessedStore.prepare
+                    | None -> fromFiles model ())
+
+            let onTheSpot () =
+                Problem.attempt {
+                    let! cases = read ()
+
+                    let! plans =
+                        Planner.plan2d Planner.standard dataset (cases |> List.map (fun case -> case.Image.Extent))
+
+                    let model = untrained request dataset plans plans.Configurations["2d"]
+                    return model, (fun () -> cases |> Problem.traverse (prepare model dataset))
+                }
+
+            let! model, cases =
                 match request.Checkpoint with
-                | Some path -> trained path dataset
-                | None -> planned request dataset cases
+                | Some path -> trained path dataset |> Result.map (fun model -> model, fromFiles model)
+                | None ->
+                    tryPlans request dataset
+                    |> Result.bind (fun found ->
+                        match found with
+                        | Some(plans, configuration) ->
+                            let model = untrained request dataset plans configuration
+                            Ok(model, fromStore model plans)
+                        | None -> onTheSpot ())
 
             return!
                 (try
-                    cases
-                    |> Problem.traverse (prepare model dataset)
-                    |> Result.map (weigh request dataset model report)
+                    cases () |> Result.map (weigh request dataset model report)
                  finally
                      model.Network.Module.Dispose())
         }

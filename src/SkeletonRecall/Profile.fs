@@ -34,8 +34,10 @@ type EdgeCases =
         /// Surface distances in mm where exactly one mask is empty; None is the image's diagonal, which no distance
         /// exceeds.
         DistanceOfOne: float option
-        /// Normalized surface Dice of two empty masks; of exactly one it is 0.
+        /// Normalized surface Dice of two empty masks.
         SurfaceDiceOfNothing: float
+        /// Normalized surface Dice where exactly one mask is empty.
+        SurfaceDiceOfOne: float
     }
 
 /// A whole convention: everything that must be said before a measure is a number.
@@ -90,6 +92,7 @@ module Profile =
                     DistanceOfNothing = nan
                     DistanceOfOne = None
                     SurfaceDiceOfNothing = nan
+                    SurfaceDiceOfOne = 0.0
                 }
             Averaging = Averaging.Present
         }
@@ -115,6 +118,7 @@ module Profile =
                     DistanceOfNothing = 90.0
                     DistanceOfOne = Some 90.0
                     SurfaceDiceOfNothing = 0.0
+                    SurfaceDiceOfOne = 0.0
                 }
         }
 
@@ -151,6 +155,7 @@ module Profile =
                     DistanceOfNothing = nan
                     DistanceOfOne = Some infinity
                     SurfaceDiceOfNothing = nan
+                    SurfaceDiceOfOne = 0.0
                 }
             Averaging = Averaging.InTruth
         }
@@ -171,6 +176,7 @@ module Profile =
                     DistanceOfNothing = 0.0
                     DistanceOfOne = Some nan
                     SurfaceDiceOfNothing = 1.0
+                    SurfaceDiceOfOne = 0.0
                 }
         }
 

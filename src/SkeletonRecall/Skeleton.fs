@@ -13,7 +13,17 @@ type Thinning =
 [<RequireQualifiedAccess>]
 module Skeleton =
 
-    /// The skeleton by a given method; a subset of the mask, empty where the mask is.
+    /// The skeleton by a given method; a subset of the mask, empty where the mask is. Of a plane, by Zhang's and by Lee's:
+    ///
+    ///     # # # # # # # # #       . . . . . . . # .       . . . . . . . . .
+    ///     # # # # # # # # #       # # # # # # # . .       # # # # . # # # #
+    ///     # # # # # # # # #       . . . . # . . . .       . . . . # . . . .
+    ///     . . . # # # . . .   →   . . . . # . . . .       . . . . # . . . .
+    ///     . . . # # # . . .       . . . . # . . . .       . . . . # . . . .
+    ///     . . . # # # . . .       . . . . . . . . .       . . . . # . . . .
+    ///     . . . # # # . . .       . . . . . . . . .       . . . . . . . . .
+    ///
+    /// Both depend on direction: the skeleton of a mirrored mask need not be the mirrored skeleton.
     /// Throws ArgumentException for Zhang's method on a volume.
     let thinBy (thinning: Thinning) (mask: Mask) : Mask =
         match thinning with

@@ -222,8 +222,11 @@ module Surface =
                 distances[at]
 
     /// The Hausdorff distance in mm, or at the given percentile (0 to 100; 100 is the greatest distance) the robust one.
-    /// Infinity where a mask is empty.
+    /// Infinity where a mask is empty. Throws ArgumentException for another percentile.
     let hausdorff (kind: Percentile) (direction: Direction) (percent: float) (distances: SurfaceDistances) : float =
+        if not (percent >= 0.0 && percent <= 100.0) then
+            invalidArg (nameof percent) $"A percentile lies in 0..100; got %g{percent}."
+
         match direction with
         | Direction.Greater ->
             max
@@ -257,6 +260,10 @@ module Surface =
          + weighted distances.ToPrediction distances.TruthSizes)
         / (Array.sum distances.PredictionSizes + Array.sum distances.TruthSizes)
 
+    let private requireTolerance (tolerance: float) : unit =
+        if not (tolerance >= 0.0) then
+            invalidArg (nameof tolerance) $"A tolerance is 0 mm or more; got %g{tolerance}."
+
     let private within (tolerance: float) (distances: float[]) (sizes: float[]) : float =
         let mutable sum = 0.0
         let mutable at = 0
@@ -268,8 +275,10 @@ module Surface =
         sum
 
     /// The share of the prediction's surface within a tolerance, in mm, of the truth's, and of the truth's within it of the
-    /// prediction's; NaN of an empty surface.
+    /// prediction's; NaN of an empty surface. Throws ArgumentException for a tolerance that is negative or NaN.
     let overlaps (tolerance: float) (distances: SurfaceDistances) : struct (float * float) =
+        requireTolerance tolerance
+
         struct (within tolerance distances.ToTruth distances.PredictionSizes
                 / Array.sum distances.PredictionSizes,
                 within tolerance distances.ToPrediction distances.TruthSizes
@@ -277,7 +286,10 @@ module Surface =
 
     /// The normalized surface Dice: the share of both surfaces within a tolerance, in mm, of the other; 0 to 1, NaN where
     /// both are empty (S. Nikolov et al., "Clinically applicable segmentation of head and neck anatomy", 2021).
+    /// Throws ArgumentException for a tolerance that is negative or NaN.
     let dice (tolerance: float) (distances: SurfaceDistances) : float =
+        requireTolerance tolerance
+
         (within tolerance distances.ToTruth distances.PredictionSizes
          + within tolerance distances.ToPrediction distances.TruthSizes)
         / (Array.sum distances.PredictionSizes + Array.sum distances.TruthSizes)

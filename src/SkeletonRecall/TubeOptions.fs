@@ -78,7 +78,8 @@ type TubeOptions =
         ///     # # # # # # # #   →   # # # # # # # #
         ///
         Prune: float
-        /// The method of thinning; none, by default, stands for Zhang's in planes and Lee's in volumes.
+        /// The method of thinning (pictures at `Skeleton.thinBy`); none, by default, stands for Zhang's in planes and Lee's in
+        /// volumes.
         Thinning: Thinning option
     }
 

@@ -3,8 +3,6 @@ namespace SkeletonRecall.Benchmarks
 open System
 open System.Diagnostics
 open System.Globalization
-open System.IO
-open System.Reflection
 open TorchSharp
 open SkeletonRecall
 open SkeletonRecall.Training
@@ -56,6 +54,9 @@ module LossCases =
 
     let private fused (logits: Tensor) (labels: Tensor) (skeleton: Tensor) : Tensor =
         Objective.headLoss Objective.skeletonRecall logits (target labels skeleton)
+
+    let private fusedWithoutRecall (logits: Tensor) (labels: Tensor) (_: Tensor) : Tensor =
+        Objective.headLoss Objective.nnunet logits (Target.ofClasses labels)
 
     let private recall (logits: Tensor) (labels: Tensor) (skeleton: Tensor) : Tensor =
         SoftRecall.loss SoftRecall.standard logits (target labels skeleton)
@@ -115,6 +116,21 @@ module LossCases =
             against "fused Dice + CE + recall" fused (1, 14, cube 96) 0.67 (Some 1.0)
             against "fused Dice + CE + recall" fused (1, 2, cube 128) 1.15 (Some 1.0)
             against "fused Dice + CE + recall" fused (2, 2, Extent.plane 512 512) 1.15 (Some 1.0)
+            for batch, classes, extent in [ 1, 2, cube 128; 1, 14, cube 96 ] do
+                {
+                    Name = $"fused with recall, against fused Dice + CE %s{size batch classes extent}"
+                    Key = $"with-recall-%s{size batch classes extent}"
+                    Batch = batch
+                    Classes = classes
+                    Extent = extent
+                    Ours = fused
+                    Theirs = fusedWithoutRecall
+                    Exact = Some all
+                    TheirsIs = "our Dice + CE, fused"
+                    Time = None
+                    Memory = None
+                    Python = None
+                }
             {
                 Name = $"recall against clDice(10) %s{size 1 2 (cube 128)}"
                 Key = "recall-against-cldice"
@@ -225,14 +241,6 @@ module LossCases =
 
         struct (ours, theirs)
 
-    let private statusMiB (key: string) : float =
-        let line =
-            File.ReadAllLines "/proc/self/status"
-            |> Array.find (fun line -> line.StartsWith(key, StringComparison.Ordinal))
-
-        let words = line.Split([| ' '; '\t' |], StringSplitOptions.RemoveEmptyEntries)
-        Double.Parse(words[1], CultureInfo.InvariantCulture) / 1024.0
-
     /// MiB that one pass of a loss takes at its height, above the inputs. A pass of small tensors comes first, for what is
     /// loaded and compiled once.
     let private peak (case: LossCase) (loss: Tensor -> Tensor -> Tensor -> Tensor) : float =
@@ -245,12 +253,7 @@ module LossCases =
 
         differentiate loss (tensors small)
         let inputs = tensors case
-        GC.Collect()
-        let before = statusMiB "VmRSS"
-        // Forgets the peak so far.
-        File.WriteAllText("/proc/self/clear_refs", "5")
-        differentiate loss inputs
-        statusMiB "VmHWM" - before
+        PeakMemory.above (fun () -> differentiate loss inputs)
 
     let private find (key: string) : LossCase =
         cases |> List.find (fun case -> case.Key = key)
@@ -276,33 +279,8 @@ module LossCases =
         | [ "theirs"; key ] -> printfn "%.17g" (peak (find key) (find key).Theirs)
         | other -> invalidArg (nameof arguments) $"time, ours or theirs and a case are wanted, not %A{other}."
 
-    /// The words that a child prints.
     let private start (arguments: string list) : string[] =
-        let command = Option.ofObj Environment.ProcessPath |> Option.defaultValue "dotnet"
-
-        let arguments =
-            // Run by `dotnet some.dll`, the process is dotnet.
-            if Path.GetFileNameWithoutExtension command = "dotnet" then
-                Assembly.GetExecutingAssembly().Location :: "loss" :: arguments
-            else
-                "loss" :: arguments
-
-        let start = ProcessStartInfo(command, arguments, RedirectStandardOutput = true)
-
-        for name, value in Python.settings do
-            start.Environment[name] <- value
-
-        match Process.Start start with
-        | null -> invalidOp "The process of a loss cannot be started."
-        | running ->
-            use running = running
-            let output = running.StandardOutput.ReadToEnd()
-            running.WaitForExit()
-
-            if running.ExitCode <> 0 then
-                invalidOp $"The process of a loss failed: %s{output}"
-
-            output.Split([| ' '; '\n' |], StringSplitOptions.RemoveEmptyEntries)
+        PeakMemory.child ("loss" :: arguments) Python.settings
 
     let private number (text: string) : float =
         Double.Parse(text, CultureInfo.InvariantCulture)
@@ -384,7 +362,7 @@ module LossCases =
                     print row "ms " case.Time case.Exact.IsSome
                     row
 
-                    if File.Exists "/proc/self/clear_refs" then
+                    if PeakMemory.isKnown then
                         let memory =
                             { row with
                                 Name = $"%s{case.Name}, peak MiB"

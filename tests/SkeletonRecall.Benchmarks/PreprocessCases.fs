@@ -1,10 +1,7 @@
 namespace SkeletonRecall.Benchmarks
 
 open System
-open System.Diagnostics
 open System.Globalization
-open System.IO
-open System.Reflection
 open SkeletonRecall
 open SkeletonRecall.Training
 
@@ -139,47 +136,18 @@ module PreprocessCases =
             Whose = whose
         }
 
-    let private statusMiB (key: string) : float =
-        let line =
-            File.ReadAllLines "/proc/self/status"
-            |> Array.find (fun line -> line.StartsWith(key, StringComparison.Ordinal))
-
-        let words = line.Split([| ' '; '\t' |], StringSplitOptions.RemoveEmptyEntries)
-        Double.Parse(words[1], CultureInfo.InvariantCulture) / 1024.0
-
     /// What the process does that `compare` starts for memory: prints the MiB that preprocessing takes at its height above
     /// the loaded case. A small case comes first, for what is compiled once.
     let child () : unit =
         prepare (made (Extent.space 20 24 24)) |> ignore
         let case = made whole
-        GC.Collect()
-        GC.WaitForPendingFinalizers()
-        GC.Collect()
-        let before = statusMiB "VmRSS"
-        // Forgets the peak so far.
-        File.WriteAllText("/proc/self/clear_refs", "5")
-        let prepared = prepare case
-        printfn "%.17g" (statusMiB "VmHWM" - before)
-        GC.KeepAlive prepared
+        let kept = ref None
+        printfn "%.17g" (PeakMemory.above (fun () -> kept.Value <- Some(prepare case)))
+        GC.KeepAlive kept
         GC.KeepAlive case
 
     let private ourPeak () : float =
-        let command = Option.ofObj Environment.ProcessPath |> Option.defaultValue "dotnet"
-
-        let arguments =
-            // Run by `dotnet some.dll`, the process is dotnet.
-            if Path.GetFileNameWithoutExtension command = "dotnet" then
-                [ Assembly.GetExecutingAssembly().Location; "preprocess" ]
-            else
-                [ "preprocess" ]
-
-        match Process.Start(ProcessStartInfo(command, arguments, RedirectStandardOutput = true)) with
-        | null -> invalidOp "The process that measures memory cannot be started."
-        | running ->
-            use running = running
-            let output = running.StandardOutput.ReadToEnd()
-            running.WaitForExit()
-            Double.Parse(output.Trim(), CultureInfo.InvariantCulture)
+        Double.Parse((PeakMemory.child [ "preprocess" ] [])[0], CultureInfo.InvariantCulture)
 
     let private memory (python: Python) : Row =
         let struct (_, peak) =
@@ -205,7 +173,7 @@ module PreprocessCases =
                 "cubic resampling 128^3 to 160^3", fun () -> zoom 160 python seconds
                 "cubic resampling 128^3 to 102^3", fun () -> zoom 102 python seconds
                 $"preprocessing of a case of %O{whole}", fun () -> preprocessing python seconds
-                if File.Exists "/proc/self/clear_refs" then
+                if PeakMemory.isKnown then
                     "preprocessing: the same, peak MiB above the case", fun () -> memory python
             ]
             |> List.choose (fun (name, measure) ->

@@ -61,6 +61,7 @@ module Program =
             rows
             @ PreprocessCases.run python seconds options.Only
             @ PredictCases.run options.Quick seconds options.Only
+            @ MemoryCases.run options.Quick options.Only
 
         let rows =
             if options.Only = "" then
@@ -88,6 +89,9 @@ module Program =
             | None ->
                 eprintfn "%s" usage
                 2
+        | MemoryCases.Command :: rest ->
+            MemoryCases.child rest
+            0
         | "loss" :: rest ->
             LossCases.child rest
             0

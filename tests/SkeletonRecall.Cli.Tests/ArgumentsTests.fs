@@ -229,6 +229,22 @@ let tests =
                 Expect.equal request.Train.Seed -1 "seed"
             }
 
+            test "help of convert says where the paper's data are and under which terms" {
+                let help = (Commands.run [ "convert"; "--help" ]).Output.ReplaceLineEndings " "
+                let words = help.Split(' ', System.StringSplitOptions.RemoveEmptyEntries)
+
+                for part in
+                    [
+                        "zenodo.org/records/8215100"
+                        "drive.grand-challenge.org,"
+                        "balraj98/massachusetts-roads-dataset"
+                        "topcow24.grand-challenge.org,"
+                        "ditto.ing.unimore.it/toothfairy,"
+                        "(terms:"
+                    ] do
+                    Expect.contains words part "help"
+            }
+
             test "help of each command states the defaults" {
                 for command in [ "demo"; "train"; "predict"; "evaluate"; "skeletonize" ] do
                     let outcome = Commands.run [ command; "--help" ]

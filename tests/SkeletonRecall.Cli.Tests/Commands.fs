@@ -49,6 +49,46 @@ module Commands =
         finally
             Directory.Delete(folder, true)
 
+    /// Fails where a file or folder below this one has a name that Windows does not take: a character that it forbids, a dot or a
+    /// space at the end, a device, capitals alone that tell two names apart, or a path too long for a folder of 60 letters.
+    let expectPortable (folder: string) : unit =
+        let paths =
+            Directory.GetFileSystemEntries(folder, "*", SearchOption.AllDirectories)
+            |> Array.map (fun path -> Path.GetRelativePath(folder, path).Replace('\\', '/'))
+
+        Expect.isNonEmpty paths "what was written"
+
+        let devices =
+            set
+                [
+                    "CON"
+                    "PRN"
+                    "AUX"
+                    "NUL"
+                    for number in 0..9 do
+                        $"COM%d{number}"
+                        $"LPT%d{number}"
+                ]
+
+        for path in paths do
+            Expect.isLessThan path.Length 200 path
+
+            for part in path.Split '/' do
+                let isForbidden (letter: char) =
+                    Char.IsControl letter || "<>:\"|?*\\".Contains letter
+
+                Expect.isFalse (Seq.exists isForbidden part) $"characters of %s{path}"
+                Expect.isFalse (part.EndsWith '.' || part.EndsWith ' ' || part.StartsWith ' ') $"ends of %s{path}"
+                let stem = (Array.head (part.Split '.')).ToUpperInvariant()
+                Expect.isFalse (devices.Contains stem) $"a device in %s{path}"
+
+        let twins =
+            paths
+            |> Array.countBy (fun path -> path.ToUpperInvariant())
+            |> Array.filter (fun (_, count) -> count > 1)
+
+        Expect.isEmpty twins "names that differ in capitals alone"
+
     /// Runs a command line that must succeed.
     let succeeded (arguments: string list) : Outcome =
         let outcome = run arguments

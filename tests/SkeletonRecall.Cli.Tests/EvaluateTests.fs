@@ -118,6 +118,70 @@ let tests =
                         [ "18/6"; "BettiMatching" ])
             }
 
+            test "each kind of bad case is named with what came and what was wanted, and the others are scored" {
+                Commands.inFolder (fun folder ->
+                    let truth, found = Path.Combine(folder, "truth"), Path.Combine(folder, "found")
+                    let straight = [ 1.0; 0.0; 0.0; 0.0; 1.0; 0.0; 0.0; 0.0; 1.0 ]
+                    let turned = [ 0.0; 1.0; 0.0; 1.0; 0.0; 0.0; 0.0; 0.0; 1.0 ]
+
+                    let put
+                        (folder: string)
+                        (name: string)
+                        (depth: int)
+                        (spacing: float)
+                        (direction: float list)
+                        (label: int16)
+                        =
+                        let extent = Extent.space depth 6 7
+
+                        Array.init extent.Count (fun index -> if index % 3 = 0 then label else 0s)
+                        |> Volume.create extent
+                        |> Volume.withSpacing (Spacing.ofList [ spacing; 1.0; 1.0 ])
+                        |> Reader.writeLabelsInPlace
+                            (Geometry.create [ 0.0; 0.0; 0.0 ] direction)
+                            (Path.Combine(folder, name + ".nii.gz"))
+                        |> Problem.orThrow
+
+                    for name in [ "alone"; "deep"; "good"; "strange"; "turned"; "wide" ] do
+                        put truth name 4 1.0 straight 1s
+
+                    put found "extra" 4 1.0 straight 1s
+                    put found "deep" 5 1.0 straight 1s
+                    put found "good" 4 1.0 straight 1s
+                    put found "strange" 4 1.0 straight 5s
+                    put found "turned" 4 1.0 turned 1s
+                    put found "wide" 4 2.5 straight 1s
+
+                    Store.writeDataset
+                        truth
+                        (Dataset.create "Dataset001_Bars" [ "grey" ] [ "background", 0; "bar", 1 ] ".nii.gz" 6)
+                    |> Problem.orThrow
+
+                    let outcome = Commands.run [ "evaluate"; truth; found ]
+                    Expect.equal outcome.Code 3 "exit code"
+
+                    let lines = outcome.Error.TrimEnd().Split('\n')
+
+                    for parts in
+                        [
+                            [ "alone"; "not found"; "a prediction of" ]
+                            [ "extra"; "not found"; "a true label map" ]
+                            [ "deep.nii.gz"; "got 5 x 6 x 7"; "wanted 4 x 6 x 7" ]
+                            [ "strange.nii.gz"; "the values 0, 5"; "0 and 1" ]
+                            [ "turned.nii.gz"; "axes along (0, 1, 0)"; "wanted (1, 0, 0)" ]
+                            [ "wide.nii.gz"; "the spacing 2.5 x 1 x 1 mm"; "wanted 1 x 1 x 1 mm" ]
+                        ] do
+                        let isIt (line: string) =
+                            parts |> List.forall (fun part -> line.Contains part)
+
+                        Expect.equal (lines |> Array.filter isIt).Length 1 $"one line of %A{parts} in %A{lines}"
+
+                    Expect.equal lines.Length 6 "a line for each"
+                    let table = File.ReadAllLines(Path.Combine(found, "scores.csv"))
+                    Expect.equal table.Length 2 "a heading and the good case"
+                    Expect.stringContains table[1] "good" "the good case")
+            }
+
             test "compare tells which folder is better, with interval and p" {
                 Commands.inFolder (fun folder ->
                     let truth, first, second = write folder

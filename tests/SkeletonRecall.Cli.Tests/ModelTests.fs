@@ -233,6 +233,8 @@ let tests =
                     Expect.stringContains
                         (failed [ "ensemble"; "-i"; raw; "-o"; out "x" ])
                         "--save_probabilities"
-                        "none")
+                        "none"
+
+                    Commands.expectPortable root)
             }
         ]

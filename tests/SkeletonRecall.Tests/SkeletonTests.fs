@@ -145,6 +145,53 @@ let tests =
                     (fun () -> Mask.empty (Extent.space 1 4 4) |> Skeleton.thinBy Thinning.Zhang |> ignore)
                     "a volume of one slice is a volume"
 
+            testCase "the pictures of both methods in the documentation"
+            <| fun () ->
+                let mask =
+                    Generators.plane
+                        [
+                            "#########"
+                            "#########"
+                            "#########"
+                            "...###..."
+                            "...###..."
+                            "...###..."
+                            "...###..."
+                        ]
+
+                let drawn (thinning: Thinning) =
+                    Generators.picture (Skeleton.thinBy thinning mask)
+
+                let lines (rows: string list) = String.concat "\n" rows + "\n"
+
+                Expect.equal
+                    (drawn Thinning.Zhang)
+                    (lines
+                        [
+                            ".......#."
+                            "#######.."
+                            "....#...."
+                            "....#...."
+                            "....#...."
+                            "........."
+                            "........."
+                        ])
+                    "Zhang's"
+
+                Expect.equal
+                    (drawn Thinning.Lee)
+                    (lines
+                        [
+                            "........."
+                            "####.####"
+                            "....#...."
+                            "....#...."
+                            "....#...."
+                            "....#...."
+                            "........."
+                        ])
+                    "Lee's"
+
             testCase "the rank chooses the method"
             <| fun () ->
                 let plane = Mask.complement (Mask.empty (Extent.plane 9 20))

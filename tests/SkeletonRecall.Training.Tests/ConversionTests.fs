@@ -1,76 +1,15 @@
 module SkeletonRecall.Tests.ConversionTests
 
 open System.IO
-open System.Threading
 open Expecto
 open SkeletonRecall
 open SkeletonRecall.Training
-
-let private at (parts: string list) : string = Path.Combine(Array.ofList parts)
-
-let private place (path: string) : string =
-    Directory.CreateDirectory(Path.GetDirectoryName path |> string) |> ignore
-    path
-
-let private converted (recipe: Recipe) (source: string) (target: string) : Result<Converted, Problem> =
-    Conversion.run recipe 2 CancellationToken.None (fun _ _ -> ()) source target
-
-let private messageOf (result: Result<Converted, Problem>) : string =
-    match result with
-    | Error problem -> Problem.message problem
-    | Ok made -> failtest $"it was converted: %A{made.Notes}"
-
-let private grey (height: int) (width: int) (value: int -> int) : Raster =
-    {
-        Width = width
-        Height = height
-        Channels = 1
-        BitDepth = 8
-        Samples = Array.init (width * height) (fun at -> uint16 (value at))
-        Palette = None
-    }
-
-let private colours (height: int) (width: int) (value: int -> int list) : Raster =
-    {
-        Width = width
-        Height = height
-        Channels = 3
-        BitDepth = 8
-        Samples =
-            [|
-                for at in 0 .. width * height - 1 do
-                    for part in value at -> uint16 part
-            |]
-        Palette = None
-    }
-
-let private png (path: string) (raster: Raster) : unit =
-    File.WriteAllBytes(place path, Png.encode raster)
-
-let private photo (path: string) : unit =
-    png path (colours 6 8 (fun at -> [ at; at % 7; 40 ]))
-
-/// Images a and b with masks made by the function.
-let private folder (root: string) (mask: int -> Raster) : string =
-    let source = at [ root; "source" ]
-
-    for number, name in List.indexed [ "a"; "b" ] do
-        photo (at [ source; "images"; name + ".png" ])
-        png (at [ source; "masks"; name + ".png" ]) (mask number)
-
-    source
+open SkeletonRecall.Tests.Photographs
 
 let private labelsOf (target: string) (case: string) : LabelMap =
     Reader.mask (at [ target; "labelsTr"; case ]) |> Problem.orThrow |> fst
 
 let private note (made: Converted) : string = made.Notes.Head
-
-let private passes (target: string) : unit =
-    let verified =
-        Verification.run 1 CancellationToken.None (fun _ _ -> ()) target
-        |> Problem.orThrow
-
-    Expect.isEmpty verified.Findings "verify"
 
 /// The masks as they are become these labels, and the line says these parts.
 let private becomes
@@ -110,8 +49,6 @@ let private naming (names: string list) : Recipe =
         Labels = names
         Rule = MaskRule.Found(None, names)
     }
-
-let private isOn (at: int) : bool = at % 5 = 0
 
 [<Tests>]
 let masks =
@@ -217,189 +154,4 @@ let masks =
                 Conversion.standard
                 (fun _ -> grey 6 7 (fun at -> at % 2))
                 [ "a.png"; "7 x 6 pixels"; "8 x 6 pixels" ]
-        ]
-
-[<Tests>]
-let pairing =
-    testList
-        "Conversion of folders"
-        [
-            test "files are paired by patterns, other endings are rewritten, nothing is overwritten" {
-                Toy.inFolder (fun root ->
-                    let source = at [ root; "photos" ]
-
-                    for name in [ "x 1"; "y" ] do
-                        let jpeg = Golden.bytes "jpeg/grey.jpg"
-                        File.WriteAllBytes(place (at [ source; name + ".jpg" ]), jpeg)
-                        let image = Reader.image [ at [ source; name + ".jpg" ] ] |> Problem.orThrow
-
-                        png
-                            (at [ source; name + "_mask.png" ])
-                            (grey image.Extent.Height image.Extent.Width (fun at -> if isOn at then 255 else 0))
-
-                    let recipe =
-                        { Conversion.standard with
-                            Training =
-                                [
-                                    {
-                                        Images = "*.jpg"
-                                        Masks = Some "*_mask.png"
-                                    }
-                                ]
-                        }
-
-                    let target = at [ root; "Dataset005_Made" ]
-                    let made = converted recipe source target |> Problem.orThrow
-                    Expect.equal made.Dataset.ChannelNames [ "grey" ] "channels"
-                    Expect.equal made.Dataset.TrainingCount 2 "cases"
-
-                    let image =
-                        Reader.image [ at [ target; "imagesTr"; "x 1_0000.png" ] ] |> Problem.orThrow
-
-                    let photo = Reader.image [ at [ source; "x 1.jpg" ] ] |> Problem.orThrow
-                    Expect.equal image.Data photo.Data "the photograph, without loss"
-                    passes target
-                    Expect.stringContains (messageOf (converted recipe source target)) "there already" "overwritten")
-            }
-
-            test "an image without a mask is a problem, or left out" {
-                Toy.inFolder (fun root ->
-                    let source = folder root (fun _ -> grey 6 8 (fun at -> at % 2))
-                    photo (at [ source; "images"; "c.png" ])
-                    let target = at [ root; "Dataset005_Made" ]
-                    let message = messageOf (converted Conversion.standard source target)
-
-                    for part in [ "masks/c"; "c.png"; "1 of 3"; "--skip-unpaired" ] do
-                        Expect.stringContains message part "message"
-
-                    let made =
-                        converted
-                            { Conversion.standard with
-                                SkipUnpaired = true
-                            }
-                            source
-                            target
-                        |> Problem.orThrow
-
-                    Expect.equal made.Dataset.TrainingCount 2 "cases"
-                    Expect.stringContains (String.concat "; " made.Notes) "1 of 3" "note")
-            }
-
-            test "two masks of one image, patterns without a star and folders without images are problems" {
-                Toy.inFolder (fun root ->
-                    let source = folder root (fun _ -> grey 6 8 (fun at -> at % 2))
-                    let target = at [ root; "Dataset005_Made" ]
-                    File.Copy(at [ source; "masks"; "a.png" ], at [ source; "masks"; "a.tif" ])
-                    let message = messageOf (converted Conversion.standard source target)
-                    Expect.stringContains message "a.tif" "two masks"
-
-                    let withImages (pattern: string) =
-                        { Conversion.standard with
-                            Training =
-                                [
-                                    {
-                                        Images = pattern
-                                        Masks = Some "masks/*"
-                                    }
-                                ]
-                        }
-
-                    for pattern, part in
-                        [
-                            "images/a.png", "one star"
-                            "*/*", "one star"
-                            "../*", "inside"
-                            "none/*", "images are wanted"
-                        ] do
-                        Expect.stringContains (messageOf (converted (withImages pattern) source target)) part pattern
-
-                    Expect.stringContains
-                        (messageOf (converted Conversion.standard (at [ root; "nowhere" ]) target))
-                        "nowhere"
-                        "source")
-            }
-
-            test "volumes keep their place, or are turned to RAS" {
-                Toy.inFolder (fun root ->
-                    let source = at [ root; "source" ]
-                    let rod = Toy.rod 4 9 7
-
-                    let geometry =
-                        Geometry.create [ 5.0; 6.0; 7.0 ] [ 0.0; 1.0; 0.0; 1.0; 0.0; 0.0; 0.0; 0.0; 1.0 ]
-
-                    let image =
-                        { Image.create 1 rod.Image.Extent (Array.truncate rod.Image.Extent.Count rod.Image.Data) with
-                            Geometry = geometry
-                            Spacing = Spacing.ofList [ 2.0; 1.0; 0.5 ]
-                        }
-
-                    let labels = rod.Labels.Value |> Volume.withSpacing image.Spacing
-
-                    Reader.writeImage (place (at [ source; "images"; "a.nrrd" ])) image
-                    |> Problem.orThrow
-
-                    Reader.writeLabelsInPlace geometry (place (at [ source; "masks"; "a.mha" ])) labels
-                    |> Problem.orThrow
-
-                    for ras in [ false; true ] do
-                        let target = at [ root; $"Dataset005_%b{ras}" ]
-
-                        converted { Conversion.standard with ToRas = ras } source target
-                        |> Problem.orThrow
-                        |> ignore
-
-                        let made =
-                            Reader.image [ at [ target; "imagesTr"; "a_0000.nii.gz" ] ] |> Problem.orThrow
-
-                        let map, where, _ =
-                            Reader.maskInPlace (at [ target; "labelsTr"; "a.nii.gz" ]) |> Problem.orThrow
-
-                        let wanted = if ras then Orientation.toRas image else image
-                        Expect.equal made.Data wanted.Data "image"
-                        Expect.isTrue (Geometry.near 1e-4 made.Geometry wanted.Geometry) "place"
-                        Expect.isTrue (Geometry.near 1e-4 where wanted.Geometry) "place of the labels"
-
-                        Expect.equal
-                            map.Data
-                            (if ras then
-                                 (Orientation.labelsToRas geometry labels).Data
-                             else
-                                 labels.Data)
-                            "labels"
-
-                        passes target)
-            }
-
-            test "planes of floats go to TIFF, not to PNG" {
-                Toy.inFolder (fun root ->
-                    let source = at [ root; "source" ]
-
-                    let image =
-                        Image.create 2 (Extent.plane 4 5) (Array.init 40 (fun at -> float32 at / 3.0f))
-
-                    Reader.writeImage (place (at [ source; "images"; "a.tif" ])) image
-                    |> Problem.orThrow
-
-                    png (at [ source; "masks"; "a.png" ]) (grey 4 5 (fun at -> at % 2))
-                    let target = at [ root; "Dataset005_Made" ]
-
-                    Expect.stringContains
-                        (messageOf (converted Conversion.standard source target))
-                        "--ending .tif"
-                        "PNG"
-
-                    converted
-                        { Conversion.standard with
-                            Ending = Some ".tif"
-                        }
-                        source
-                        target
-                    |> Problem.orThrow
-                    |> ignore
-
-                    let made =
-                        Reader.image [ at [ target; "imagesTr"; "a_0000.tif" ] ] |> Problem.orThrow
-
-                    Expect.equal made.Data image.Data "values")
-            }
         ]

@@ -191,6 +191,20 @@ let inReader =
                         | Ok _ -> failtest $"%s{ending} was read")
             }
 
+            test "headers alone tell how many voxels of space there are" {
+                let file = Scans.file 2 3 3 21
+
+                for name, declared, bytes in
+                    [
+                        "NIfTI", Nifti.declared, Scans.written (Nifti.encode false file)
+                        "NIfTI, gzipped", Nifti.declared, Scans.written (Nifti.encode true file)
+                        "NRRD", Nrrd.declared, Scans.written (Nrrd.encode file)
+                        "MetaImage", MetaImage.declared, Array.append <|| MetaImage.encode file "LOCAL"
+                    ] do
+                    Expect.equal (Scans.from declared bytes) (Ok(int64 file.Extent.Count)) name
+                    Expect.isError (Scans.from declared (Array.truncate 20 bytes)) name
+            }
+
             test "labels that are no whole numbers are refused" {
                 Toy.inFolder (fun folder ->
                     let path = Path.Combine(folder, "a.nii.gz")

@@ -128,6 +128,63 @@ let tests =
                     Expect.stringContains (message (tryCases ())) "run preprocess" "missing")
             }
 
+            test "what a case takes is reckoned by its own header" {
+                inFolder (fun _ request ->
+                    planned request |> ignore
+                    let raw = Store.file request.Roots.Raw dataset.Name
+
+                    let largest () =
+                        let notes = ResizeArray<string>()
+
+                        Preparation.preprocess
+                            { request with Clean = true }
+                            "nnUNetPlans"
+                            [ "3d_fullres" ]
+                            CancellationToken.None
+                            notes.Add
+                            still
+                        |> Problem.orThrow
+                        |> ignore
+
+                        let line = notes |> Seq.find (fun line -> line.Contains "at most")
+                        let words = line.Split ' ' |> List.ofArray
+                        let at = words |> List.findIndex ((=) "most")
+                        float words[at + 1]
+
+                    let before = largest ()
+
+                    // The fingerprint stays as it is: 300 slices of nothing are cropped away.
+                    let case = caseOf 2
+                    let slices = 300
+                    let extent = Extent.space (case.Image.Extent.Depth + slices) 24 26
+                    let part = case.Image.Extent.Count
+
+                    let wide =
+                        Array.init 2 (fun channel ->
+                            Array.append
+                                (Array.sub case.Image.Data (channel * part) part)
+                                (Array.zeroCreate (slices * 24 * 26)))
+                        |> Array.concat
+
+                    let labels =
+                        Volume.create
+                            extent
+                            (Array.append case.Labels.Value.Data (Array.zeroCreate (slices * 24 * 26)))
+
+                    Store.writeCase
+                        raw
+                        true
+                        (Case.create
+                            case.Id
+                            { Image.create 2 extent wide with
+                                Spacing = case.Image.Spacing
+                            }
+                            (Some(Volume.withSpacing case.Image.Spacing labels)))
+                    |> Problem.orThrow
+
+                    Expect.isGreaterThan (largest ()) (before + 2.0) "MB")
+            }
+
             test "nothing is open on files while they are replaced" {
                 if not (Directory.Exists "/proc/self/fd") then
                     skiptest "there is no /proc here"
