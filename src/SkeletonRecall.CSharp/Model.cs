@@ -7,12 +7,15 @@ public sealed class Model
 
     internal Pipeline.Checkpoint Core { get; }
 
-    /// <summary>Reads a checkpoint.</summary>
-    /// <exception cref="ProblemException">The file is missing, truncated or of another kind.</exception>
+    /// <summary>
+    /// Reads a checkpoint, ours or of Python's nnU-Net (<c>.pth</c>, with plans.json and dataset.json beside its fold): a
+    /// file, or a folder or zip archive that holds one final checkpoint alone. A path may lead into a zip archive.
+    /// </summary>
+    /// <exception cref="ProblemException">The file is missing, truncated, of another kind, or a model that is not served.</exception>
     public static Model Load(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        return new(Interop.OrThrow(Pipeline.CheckpointModule.load(path)));
+        return new(Interop.OrThrow(Pipeline.ModelFile.load(path)));
     }
 
     /// <summary>

@@ -17,6 +17,8 @@ type Arguments =
     | [<CliPrefix(CliPrefix.None)>] Weigh of ParseResults<WeighArguments>
     | [<CliPrefix(CliPrefix.None)>] Train of ParseResults<TrainArguments>
     | [<CliPrefix(CliPrefix.None)>] Predict of ParseResults<PredictArguments>
+    | [<CliPrefix(CliPrefix.None)>] Import of ParseResults<ImportArguments>
+    | [<CliPrefix(CliPrefix.None)>] Export of ParseResults<ExportArguments>
     | [<CliPrefix(CliPrefix.None)>] Ensemble of ParseResults<EnsembleArguments>
     | [<CliPrefix(CliPrefix.None)>] Find_Best_Configuration of ParseResults<FindBestArguments>
     | [<CliPrefix(CliPrefix.None)>] Postprocess of ParseResults<PostprocessArguments>
@@ -39,7 +41,9 @@ type Arguments =
             | Plan_And_Preprocess _ -> "fingerprint, plan and preprocess: plan-and-preprocess -d DATASET."
             | Weigh _ -> "how hard each term of an objective pulls, and which weight it needs: weigh DATASET."
             | Train _ -> "train a network: train DATASET CONFIGURATION FOLD."
-            | Predict _ -> "predict label maps: predict -i IMAGES -o LABELS -m CHECKPOINT."
+            | Predict _ -> "predict label maps: predict -i IMAGES -o LABELS -m MODEL."
+            | Import _ -> "take over a model of Python's nnU-Net: import MODEL."
+            | Export _ -> "write weights and plans for other programs: export MODEL FOLDER."
             | Ensemble _ -> "average predictions of several models: ensemble -i FOLDERS -o LABELS."
             | Find_Best_Configuration _ ->
                 "compare trained models and their ensembles by their validation cases: find-best-configuration DATASET."

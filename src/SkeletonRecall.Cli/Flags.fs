@@ -33,6 +33,20 @@ module Flags =
         LibTorch.ensure ()
         TorchSharp.torch.set_num_threads count
 
+    /// Which of a fold's checkpoints is meant: `final` (the default), `best` or `latest`.
+    let checkpointKind (text: string option) : Result<string, Problem> =
+        // nnU-Net's own spelling of the flag's value is a file name.
+        match
+            (Option.defaultValue "final" text)
+                .Replace("checkpoint_", "")
+                .Replace(".pth", "")
+                .Replace(".safetensors", "")
+        with
+        | "final"
+        | "best"
+        | "latest" as kind -> Ok kind
+        | other -> wrong "--checkpoint" $"'%s{other}'" "final, best or latest"
+
     /// The objective of a flag's text, or what is wrong with it, and where.
     let objective (flag: string) (text: string option) : Result<Objective option, Problem> =
         match text with

@@ -9,60 +9,50 @@ open SkeletonRecall.Training
 [<RequireQualifiedAccess>]
 module Predict =
 
-    let private fileName (arguments: ParseResults<PredictArguments>) : Result<string, Problem> =
-        let checkpoint = arguments.GetResult(PredictArguments.Checkpoint, "final")
-        // nnU-Net's own spelling of the flag's value is a file name.
-        match checkpoint.Replace("checkpoint_", "").Replace(".pth", "").Replace(".safetensors", "") with
-        | "final" -> Ok RunFolder.final
-        | "best" -> Ok RunFolder.best
-        | "latest" -> Ok RunFolder.latest
-        | other -> Error(Mismatch("--checkpoint", $"'%s{other}'", "final, best or latest"))
-
-    // The checkpoints of a model's folds: of those that were named, or of all that have one.
-    let private ofFolds (model: string) (file: string) (folds: string list option) : Result<string list, Problem> =
-        match folds with
-        | Some folds ->
-            Ok(
-                folds
-                |> List.map (fun fold -> Store.file (Store.file model $"fold_%s{fold}") file)
-            )
-        | None ->
-            match
-                RunFolder.folds model
-                |> List.map (fun fold -> Store.file fold file)
-                |> List.filter Files.exists
-            with
-            | [] when Files.exists (Store.file (Store.file model "fold_all") file) ->
-                Ok [ Store.file (Store.file model "fold_all") file ]
-            | [] -> Error(Missing(Store.file (Store.file model "fold_0") file, "a trained fold is wanted: run train"))
-            | found -> Ok found
-
-    let private checkpoints (arguments: ParseResults<PredictArguments>) : Result<string list, Problem> =
-        let folds = arguments.TryGetResult PredictArguments.Fold
+    // The checkpoints of a data set's trained model.
+    let private ofDataset
+        (arguments: ParseResults<PredictArguments>)
+        (kind: string)
+        (dataset: string)
+        : Result<string list, Problem> =
+        let roots = Flags.roots (arguments.TryGetResult PredictArguments.Root)
 
         Problem.attempt {
-            let! file = fileName arguments
+            let! name = Store.datasetName roots dataset
+
+            let model =
+                Store.modelFolder
+                    roots
+                    name
+                    (arguments.GetResult(PredictArguments.Trainer, "nnUNetTrainerSkeletonRecall"))
+                    (arguments.GetResult(PredictArguments.Plans, "nnUNetPlans"))
+                    (arguments.GetResult(PredictArguments.Configuration, "2d"))
+
+            if Files.isFolder model then
+                return! ModelFolder.checkpoints model kind (arguments.TryGetResult PredictArguments.Fold)
+            else
+                return!
+                    Error(
+                        Missing(Store.file model $"fold_0/checkpoint_%s{kind}", "a trained fold is wanted: run train")
+                    )
+        }
+
+    let private checkpoints (arguments: ParseResults<PredictArguments>) : Result<string list, Problem> =
+        Problem.attempt {
+            let! kind = Flags.checkpointKind (arguments.TryGetResult PredictArguments.Checkpoint)
 
             match arguments.TryGetResult PredictArguments.Model, arguments.TryGetResult PredictArguments.Dataset with
-            | Some model, _ when Files.exists (Store.file model file) -> return [ Store.file model file ]
-            | Some model, _ when Files.isFolder model -> return! ofFolds model file folds
-            | Some model, _ -> return [ model ]
+            | Some model, _ -> return! ModelFolder.checkpoints model kind (arguments.TryGetResult PredictArguments.Fold)
+            | None, Some dataset -> return! ofDataset arguments kind dataset
             | None, None ->
                 return!
-                    Error(Mismatch("predict", "neither -m nor -d", "-m CHECKPOINT, or -d DATASET for a trained fold"))
-            | None, Some dataset ->
-                let roots = Flags.roots (arguments.TryGetResult PredictArguments.Root)
-                let! folder = Store.datasetFolder roots dataset
-
-                let model =
-                    Store.modelFolder
-                        roots
-                        (Store.name folder)
-                        (arguments.GetResult(PredictArguments.Trainer, "nnUNetTrainerSkeletonRecall"))
-                        (arguments.GetResult(PredictArguments.Plans, "nnUNetPlans"))
-                        (arguments.GetResult(PredictArguments.Configuration, "2d"))
-
-                return! ofFolds model file folds
+                    Error(
+                        Mismatch(
+                            "predict",
+                            "neither -m nor -d",
+                            "-m CHECKPOINT, FOLDER or ZIP, or -d DATASET for a trained fold"
+                        )
+                    )
         }
 
     let private checkPart (part: int) (parts: int) : Result<unit, Problem> =

@@ -29,7 +29,8 @@ type PredictArguments =
             match this with
             | Input _ -> "folder with images named CASE_0000 with the ending of the data set, or one image file."
             | Output _ -> "folder for the label maps."
-            | Model _ -> "a checkpoint file, or the folder of a fold or a model, in place of -d -c -tr -p."
+            | Model _ ->
+                "a model, ours or of Python's nnU-Net, in place of -d -c -tr -p: the folder of a model or fold, a zip archive of one, or a checkpoint file."
             | Dataset _ -> "data set (number or name) that the model was trained on."
             | Configuration _ -> "configuration (default: 2d)."
             | Fold _ ->

@@ -20,6 +20,8 @@ let private dispatch (terminal: Terminal) (command: Arguments) : int =
     | Weigh arguments -> Weigh.run terminal arguments
     | Train arguments -> Train.run terminal arguments
     | Predict arguments -> Predict.run terminal arguments
+    | Import arguments -> Exchange.import terminal arguments
+    | Export arguments -> Exchange.export terminal arguments
     | Ensemble arguments -> Combine.ensemble terminal arguments
     | Find_Best_Configuration arguments -> Combine.findBest terminal arguments
     | Postprocess arguments -> Combine.postprocess terminal arguments

@@ -46,7 +46,8 @@ type TrainArguments =
                 "nnU-Net trainer name, decoded into the flags below and printed (default: nnUNetTrainerSkeletonRecall)."
             | Plans _ -> Usage.plans
             | Continue -> "go on from the latest checkpoint of this fold."
-            | Pretrained_Weights _ -> "a checkpoint to begin with, without its heads (default: weights are drawn)."
+            | Pretrained_Weights _ ->
+                "a checkpoint to begin with, ours or a .pth file of nnU-Net, without its heads (default: weights are drawn)."
             | Pretrained_Heads -> "take the heads of the pretrained weights too."
             | Npz -> "keep probabilities of the validation cases, as .npz files: for ensembles."
             | No_Validation -> "do not predict and score the validation cases at the end (default: it is done)."

@@ -2,6 +2,7 @@ namespace SkeletonRecall.Training
 
 open System
 open System.Globalization
+open System.IO
 open SkeletonRecall
 
 /// A run at one point: enough alone to predict and to go on.
@@ -206,6 +207,10 @@ module Checkpoint =
                         }
                 | _ -> return! Error(Unreadable(path, "its plans should hold one configuration"))
         }
+
+    /// Reads a checkpoint from a stream; `path` names it in messages.
+    let read (path: string) (stream: Stream) : Result<Checkpoint, Problem> =
+        Safetensors.read path stream |> Result.bind (decode path)
 
     /// Reads a checkpoint. A file that is missing, truncated or of another kind is a problem that names it.
     let load (path: string) : Result<Checkpoint, Problem> =

@@ -111,6 +111,11 @@ module internal ConfigurationReader =
         JsonParts.require
             fits
             $"the network's lists should have one entry per stage (at least 2; the decoder one fewer) and per axis (%d{rank})"
+        |> Result.bind (fun () ->
+            JsonParts.require
+                (List.forall (List.forall (fun size -> size % 2 = 1)) architecture.KernelSizes
+                 && List.forall ((=) 1) architecture.Strides.Head)
+                "the network's kernels should be odd, and its first stage without a stride")
         |> Result.map (fun () -> architecture)
 
     let private scheme (intensities: Map<int, IntensityProperties>) (channel: int) (name: string) (masked: bool) =

@@ -176,12 +176,12 @@ module Pipeline =
         match request.Pretrained with
         | None -> Ok None
         | Some(path, withHeads) ->
-            Checkpoint.load path
-            |> Result.map (fun checkpoint ->
+            ModelFile.weights path
+            |> Result.map (fun weights ->
                 Some
                     {
                         Path = path
-                        Weights = checkpoint.Weights
+                        Weights = weights
                         WithHeads = withHeads
                     })
 

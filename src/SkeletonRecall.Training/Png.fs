@@ -22,7 +22,7 @@ module Png =
         BinaryPrimitives.WriteUInt32BigEndian(Span number, uint32 data.Length)
         target.Write(number, 0, 4)
         target.Write(body, 0, body.Length)
-        BinaryPrimitives.WriteUInt32BigEndian(Span number, PngFormat.crc (ReadOnlySpan body))
+        BinaryPrimitives.WriteUInt32BigEndian(Span number, Checksum.ofBytes (ReadOnlySpan body))
         target.Write(number, 0, 4)
 
     let private pack (raster: Raster) (row: int) : byte[] =

@@ -260,7 +260,7 @@ module internal PngDecoder =
             let name = Encoding.Latin1.GetString(bytes, position + 4, 4)
 
             if
-                PngFormat.crc (ReadOnlySpan(bytes, position + 4, length + 4))
+                Checksum.ofBytes (ReadOnlySpan(bytes, position + 4, length + 4))
                 <> BinaryPrimitives.ReadUInt32BigEndian(ReadOnlySpan(bytes, position + 8 + length, 4))
             then
                 refuse $"it is damaged: a check sum is wrong in the chunk at byte %d{position}"

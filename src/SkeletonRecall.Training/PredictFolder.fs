@@ -189,7 +189,7 @@ module PredictFolder =
                 $"Parts are numbered from 0 to one less than their number; got %d{request.Part} of %d{request.Parts}."
 
         Problem.attempt {
-            let! checkpoint = Checkpoint.load request.Checkpoints.Head
+            let! checkpoint = ModelFile.load request.Checkpoints.Head
 
             if request.FirstStage.IsSome then
                 do! Prediction.requireSecondStage checkpoint

@@ -74,10 +74,10 @@ module Prediction =
             return new Model(checkpoints, networks)
         }
 
-    /// Loads the checkpoints of the folds to be averaged. A problem for a file that is missing or damaged, and for models
-    /// that cannot be averaged. Throws ArgumentException for none.
+    /// Loads the checkpoints of the folds to be averaged, ours or Python's (`ModelFile.load`). A problem for a file that is
+    /// missing or damaged, and for models that cannot be averaged. Throws ArgumentException for none.
     let load (paths: string list) : Result<Model, Problem> =
-        paths |> Problem.traverse Checkpoint.load |> Result.bind ofCheckpoints
+        paths |> Problem.traverse ModelFile.load |> Result.bind ofCheckpoints
 
     /// The model as an engine: the mean of its networks' logits. What it gives holds until the next call; for one thread.
     let engine (model: Model) : Predict =

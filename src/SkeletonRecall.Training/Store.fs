@@ -62,6 +62,20 @@ module Store =
                 else
                     Error(Missing(folder, "the data set's folder is wanted, with imagesTr, labelsTr and dataset.json"))
 
+    /// The name of a data set, by name or number, whose raw folder is there or, where there is none, of which models are.
+    let datasetName (roots: Roots) (nameOrId: string) : Result<string, Problem> =
+        let isIt (folder: string) =
+            match Int32.TryParse(nameOrId, NumberStyles.None, CultureInfo.InvariantCulture) with
+            | true, number -> folder.StartsWith($"Dataset%03d{number}_", StringComparison.Ordinal)
+            | _ -> folder = nameOrId
+
+        match datasetFolder roots nameOrId with
+        | Ok folder -> Ok(Path.GetFileName folder |> Option.ofObj |> Option.defaultValue nameOrId)
+        | Error problem ->
+            match CaseFolder.folderNames roots.Results |> List.filter isIt with
+            | [ only ] -> Ok only
+            | _ -> Error problem
+
     /// The folder of a data set: one that is named by its path, or else as `datasetFolder` finds it.
     let rawFolder (roots: Roots) (pathNameOrId: string) : Result<string, Problem> =
         if File.Exists(Path.Combine(pathNameOrId, datasetFile)) then

@@ -1,8 +1,7 @@
-namespace SkeletonRecall.Cli
+namespace SkeletonRecall.Training
 
 open System.Text.RegularExpressions
 open SkeletonRecall
-open SkeletonRecall.Training
 
 /// What a trainer name of nnU-Net means in flags.
 type TrainerFlags =
