@@ -9,8 +9,14 @@ public sealed record WeighOptions
     /// </summary>
     public string? Root { get; init; }
 
-    /// <summary>A checkpoint's file; none, the network that would be planned for planes, untrained, by default.</summary>
+    /// <summary>A checkpoint's file; none, an untrained network of the plans, by default.</summary>
     public string? Checkpoint { get; init; }
+
+    /// <summary>The configuration of an untrained network; <c>2d</c> by default.</summary>
+    public string Configuration { get; init; } = "2d";
+
+    /// <summary>The name of the plans that it is of; <c>nnUNetPlans</c> by default.</summary>
+    public string PlansName { get; init; } = "nnUNetPlans";
 
     /// <summary>The objective; the checkpoint's, or the paper's without one, by default.</summary>
     public Objective? Objective { get; init; }
@@ -67,6 +73,8 @@ public static class WeightFinder
                     Roots.Find(options.Root).Core,
                     dataset,
                     Interop.ToOption(options.Checkpoint),
+                    options.Configuration,
+                    options.PlansName,
                     Interop.ToOption(options.Objective?.Core),
                     options.Batches,
                     options.Ratio,

@@ -62,7 +62,7 @@ module ModelPath =
     let readText (path: string) (wanted: string) : Result<string, Problem> =
         withStream path wanted (fun stream ->
             Elements.guard (fun () ->
-                let bytes = Elements.rest (64L <<< 20) stream
+                let bytes = Elements.rest (64L <<< 20) 0L stream
                 (Encoding.UTF8.GetString bytes).TrimStart '\uFEFF')
             |> Result.mapError (fun reason -> Unreadable(path, reason)))
 

@@ -105,7 +105,7 @@ module Weighing =
 
     let private trained (path: string) (dataset: Dataset) : Result<Model, Problem> =
         Problem.attempt {
-            let! checkpoint = Checkpoint.load path
+            let! checkpoint = ModelFile.load path
 
             if checkpoint.Dataset.Labels <> dataset.Labels then
                 do!
