@@ -67,6 +67,9 @@ module Predict =
     let request (arguments: ParseResults<PredictArguments>) : Result<PredictRequest, Problem> =
         Problem.attempt {
             do! Flags.requireCpu (arguments.TryGetResult PredictArguments.Device)
+            // What the command line lacks is said before any file is looked at.
+            let input = arguments.GetResult PredictArguments.Input
+            let output = arguments.GetResult PredictArguments.Output
             let step = arguments.GetResult(PredictArguments.Step_Size, Inference.standard.Step)
             let! checkpoints = checkpoints arguments
             let part = arguments.GetResult(PredictArguments.Part_Id, 0)
@@ -77,10 +80,7 @@ module Predict =
                 return! Error(Mismatch("--step-size", $"%g{step}", "above 0 and at most 1"))
             else
                 return
-                    { PredictFolder.request
-                          checkpoints
-                          (arguments.GetResult PredictArguments.Input)
-                          (arguments.GetResult PredictArguments.Output) with
+                    { PredictFolder.request checkpoints input output with
                         FirstStage =
                             arguments.TryGetResult PredictArguments.Prev_Stage_Predictions
                             |> Option.map LabelMaps

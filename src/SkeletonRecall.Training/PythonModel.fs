@@ -104,7 +104,7 @@ module PythonModel =
         let wanted (configuration: Configuration) =
             ParameterShapes.ofArchitecture
                 configuration.Architecture
-                dataset.ChannelNames.Length
+                (FirstStage.inputs configuration dataset)
                 (Dataset.outputs dataset)
 
         Problem.attempt {

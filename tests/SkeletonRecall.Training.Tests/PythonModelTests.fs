@@ -280,12 +280,23 @@ let bad =
                         "architectures.unet.PlainConvUNet", "architectures.primus.PrimusM", "PrimusM"
                         "instancenorm.InstanceNorm2d", "batchnorm.BatchNorm2d", "BatchNorm2d"
                         "\"2d\": {", "\"3d_cascade\": {", "2d"
-                        "\"patch_size\"", "\"previous_stage\": \"3d_lowres\", \"patch_size\"", "cascade"
                     ] do
                     Toy.inFolder (fun folder ->
                         let model = copyTo folder "plane"
                         change (Path.Combine(model, "plans.json")) from into
                         refused model [ part ])
+            }
+
+            test "the second stage of a cascade has a channel for each label of the first" {
+                Toy.inFolder (fun folder ->
+                    let model = copyTo folder "plane"
+
+                    change
+                        (Path.Combine(model, "plans.json"))
+                        "\"patch_size\""
+                        "\"previous_stage\": \"3d_lowres\", \"patch_size\""
+
+                    refused model [ "encoder.stages.0.0.convs.0.conv.weight" ])
             }
 
             test "what is missing is told" {
