@@ -244,12 +244,17 @@ module Checkpoint =
         let list (values: 'T list) =
             values |> List.map string |> String.concat " x "
 
+        let features =
+            configuration.Architecture.FeaturesPerStage
+            |> List.map string
+            |> String.concat ", "
+
         let stage =
             configuration.PreviousStage
             |> Option.map (sprintf ", after %s")
             |> Option.defaultValue ""
 
-        $"patches of %s{list configuration.PatchSize} at %s{list configuration.Spacing} mm for %d{configuration.Architecture.FeaturesPerStage.Length} stages%s{stage}"
+        $"patches of %s{list configuration.PatchSize} at %s{list configuration.Spacing} mm for features %s{features}%s{stage}"
 
     /// A problem where a run cannot go on from a checkpoint: labels or channels are others than the data set's, or patch,
     /// spacing or network others than the plan's.

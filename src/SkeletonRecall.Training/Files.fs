@@ -81,6 +81,10 @@ module Files =
                 discard ()
                 // The name beside is nobody's business.
                 Error(Unwritable(path, (reason error).Replace(beside, path)))
+            // What .NET's streams say of a file that is larger than the file system or the user's limit allows.
+            | :? ArgumentOutOfRangeException as error when error.Source = "System.Private.CoreLib" ->
+                discard ()
+                Error(Unwritable(path, "it would be larger than a file may be there"))
             | _ ->
                 discard ()
                 reraise ()
