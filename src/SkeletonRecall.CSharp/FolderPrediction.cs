@@ -3,6 +3,12 @@ namespace SkeletonRecall.CSharp;
 /// <summary>How a folder of images is labelled.</summary>
 public sealed record FolderOptions
 {
+    /// <summary>
+    /// The folder of the first stage's label maps of the same images, for the second stage of a cascade; null, the default, for
+    /// other models.
+    /// </summary>
+    public string? FirstStage { get; init; }
+
     /// <summary>How far tiles lie apart at most, as a share of the patch, in (0, 1]; 0.5 by default.</summary>
     public double Step { get; init; } = 0.5;
 
@@ -22,7 +28,18 @@ public sealed record FolderOptions
     public int Parts { get; init; } = 1;
 
     internal Pipeline.PredictRequest ToCore(IReadOnlyList<string> checkpoints, string input, string output) =>
-        new(Interop.ToList(checkpoints), input, output, Step, Mirror, KeepExisting, SaveProbabilities, Part, Parts);
+        new(
+            Interop.ToList(checkpoints),
+            input,
+            output,
+            Interop.ToOption(FirstStage is { } folder ? Pipeline.FirstStageFolder.NewLabelMaps(folder) : null),
+            Step,
+            Mirror,
+            KeepExisting,
+            SaveProbabilities,
+            Part,
+            Parts
+        );
 }
 
 /// <summary>From folders of images and predictions to folders of label maps, as nnU-Net's commands do.</summary>

@@ -13,17 +13,18 @@ public enum PostprocessRule
     Dice,
 }
 
+/// <summary>What postprocessing does to the mean Dice of a class or region.</summary>
+/// <param name="Labels">The class, or the labels of the region.</param>
+/// <param name="Before">Mean Dice before all steps.</param>
+/// <param name="After">Mean Dice after them.</param>
+public sealed record PostprocessingGain(IReadOnlyList<int> Labels, double Before, double After);
+
 /// <summary>
 /// What postprocessing was decided: for each entry in order, all but the largest component of the labels' union is removed.
 /// </summary>
 /// <param name="Steps">The labels of each step; none where nothing is removed.</param>
-/// <param name="Before">Mean Dice of each class before all steps; empty where it was not measured.</param>
-/// <param name="After">The same after them.</param>
-public sealed record Postprocessing(
-    IReadOnlyList<IReadOnlyList<int>> Steps,
-    IReadOnlyDictionary<int, double> Before,
-    IReadOnlyDictionary<int, double> After
-)
+/// <param name="Gains">Mean Dice of each class or region before and after all steps; empty where it was not measured.</param>
+public sealed record Postprocessing(IReadOnlyList<IReadOnlyList<int>> Steps, IReadOnlyList<PostprocessingGain> Gains)
 {
     /// <summary>
     /// Decides by a folder of predictions and their true label maps. postprocessing.json is written beside the predictions, and
@@ -43,8 +44,12 @@ public sealed record Postprocessing(
         var core = Interop.OrThrow(Pipeline.PostprocessFolder.determine(RuleOf(rule), dataset.Core, truth, prediction));
         return new(
             Interop.FromList(core.Steps, labels => Interop.FromList(labels)),
-            core.Before.ToDictionary(pair => pair.Item1, pair => pair.Item2),
-            core.After.ToDictionary(pair => pair.Item1, pair => pair.Item2)
+            [
+                .. core.Before.Zip(
+                    core.After,
+                    (before, after) => new PostprocessingGain(Interop.FromList(before.Item1), before.Item2, after.Item2)
+                ),
+            ]
         );
     }
 

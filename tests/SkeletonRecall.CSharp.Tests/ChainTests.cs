@@ -91,7 +91,7 @@ internal static class ChainTests
             Check.Same(scores.Select(item => item.Problem), [null, null], "problems");
 
             var decision = Postprocessing.Determine(dataset, truth, output);
-            Check.Same(decision.Before.Keys, [1], "classes");
+            Check.Same(decision.Gains.Select(gain => gain.Labels.Single()), [1], "classes");
             var again = Path.Combine(folder, "again");
             var file = Path.Combine(output, "postprocessing.json");
             Check.Equal(Postprocessing.Apply(dataset, file, output, again), 2, "postprocessed");
