@@ -73,6 +73,12 @@ public sealed record TrainOptions
     /// </summary>
     public Measure? BestBy { get; init; }
 
+    /// <summary>Where it is computed; the processor by default.</summary>
+    public Device Device { get; init; } = Device.Cpu;
+
+    /// <summary>What convolutions are computed in; single precision by default.</summary>
+    public Precision Precision { get; init; } = Precision.Float32;
+
     internal Pipeline.TrainOptions ToCore() =>
         new(
             Objective.Core,
@@ -91,7 +97,9 @@ public sealed record TrainOptions
             SaveEvery,
             ValidateEvery,
             Interop.ToList(Measures, measure => measure.ToCore()),
-            Interop.ToOption(BestBy?.ToCore())
+            Interop.ToOption(BestBy?.ToCore()),
+            Device.ToCore(),
+            Precision.ToCore()
         );
 
     internal static TrainOptions From(Pipeline.TrainOptions core) =>
@@ -114,5 +122,7 @@ public sealed record TrainOptions
             ValidateEvery = core.ValidateEvery,
             Measures = Interop.FromList(core.Measures, measure => measure.FromCore()),
             BestBy = core.BestBy is { } best ? best.Value.FromCore() : null,
+            Device = core.Device.FromCore(),
+            Precision = core.Precision.FromCore(),
         };
 }

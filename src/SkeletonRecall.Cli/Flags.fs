@@ -21,12 +21,41 @@ module Flags =
     let roots (root: string option) : Roots =
         Store.roots (Environment.GetEnvironmentVariable >> Option.ofObj) root
 
-    /// The only device that is served so far.
-    let requireCpu (device: string option) : Result<unit, Problem> =
-        match device with
-        | None
-        | Some "cpu" -> Ok()
-        | Some other -> wrong "--device" $"'%s{other}'" "cpu, the only device that is served"
+    let private named
+        (flag: string)
+        (tryParse: string -> 'T option)
+        (known: string list)
+        (name: string)
+        : Result<'T, Problem> =
+        match tryParse name with
+        | Some found -> Ok found
+        | None -> wrong flag $"'%s{name}'" (String.Join(", ", known))
+
+    /// The device of a flag, the processor without one; a problem where it is not there.
+    let device (name: string option) : Result<Device, Problem> =
+        match name with
+        | None -> Ok Device.Cpu
+        | Some name ->
+            Problem.attempt {
+                let! device =
+                    named "--device" Device.tryParse (List.map Device.print Device.all) name
+
+                do! Device.require device
+                return device
+            }
+
+    /// The precision of a flag, single without one; a problem where the device does not serve it.
+    let precision (device: Device) (name: string option) : Result<Precision, Problem> =
+        match name with
+        | None -> Ok Precision.Float32
+        | Some name ->
+            Problem.attempt {
+                let! precision =
+                    named "--precision" Precision.tryParse (List.map Precision.print Precision.all) name
+
+                do! Precision.require device precision
+                return precision
+            }
 
     /// Sets the threads of a tensor operation.
     let setThreads (count: int) : unit =

@@ -66,7 +66,11 @@ module Predict =
     /// The request of a command line, or what is wrong with it.
     let request (arguments: ParseResults<PredictArguments>) : Result<PredictRequest, Problem> =
         Problem.attempt {
-            do! Flags.requireCpu (arguments.TryGetResult PredictArguments.Device)
+            let! device = Flags.device (arguments.TryGetResult PredictArguments.Device)
+
+            let! precision =
+                Flags.precision device (arguments.TryGetResult PredictArguments.Precision)
+
             // What the command line lacks is said before any file is looked at.
             let input = arguments.GetResult PredictArguments.Input
             let output = arguments.GetResult PredictArguments.Output
@@ -90,6 +94,8 @@ module Predict =
                         SaveProbabilities = arguments.Contains PredictArguments.Save_Probabilities
                         Part = part
                         Parts = parts
+                        Device = device
+                        Precision = precision
                     }
         }
 

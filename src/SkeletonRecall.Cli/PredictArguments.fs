@@ -21,6 +21,7 @@ type PredictArguments =
     | [<AltCommandLine("-num_parts")>] Num_Parts of count: int
     | [<AltCommandLine("-part_id")>] Part_Id of number: int
     | [<AltCommandLine("-device")>] Device of name: string
+    | Precision of name: string
     | Root of folder: string
     | Threads of count: int
 
@@ -47,6 +48,7 @@ type PredictArguments =
             | Num_Parts _ -> "parts into which the cases are shared out (default: 1)."
             | Part_Id _ -> "the part that is predicted, 0 to one less than the number of parts (default: 0)."
             | Device _ -> Usage.device
+            | Precision _ -> Usage.precision
             | Root _ -> Usage.root
             | Threads _ -> Usage.threads
 

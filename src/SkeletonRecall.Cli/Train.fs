@@ -153,7 +153,10 @@ module Train =
     let request (arguments: ParseResults<TrainArguments>) : Result<TrainRequest, Problem> =
         Problem.attempt {
             let dataset, configuration, fold = arguments.GetResult TrainArguments.Target
-            do! Flags.requireCpu (arguments.TryGetResult TrainArguments.Device)
+            let! device = Flags.device (arguments.TryGetResult TrainArguments.Device)
+
+            let! precision =
+                Flags.precision device (arguments.TryGetResult TrainArguments.Precision)
 
             do! requireOneGpu (arguments.TryGetResult TrainArguments.Num_Gpus)
 
@@ -240,6 +243,8 @@ module Train =
                                 Seed = arguments.GetResult(TrainArguments.Seed, standard.Seed)
                                 Workers = arguments.GetResult(TrainArguments.Workers, standard.Workers)
                                 SaveEvery = arguments.GetResult(TrainArguments.Save_Every, standard.SaveEvery)
+                                Device = device
+                                Precision = precision
                             }
                         MirrorAxes = axes
                         Pretrained = pretrained

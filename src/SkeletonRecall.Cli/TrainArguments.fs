@@ -14,6 +14,7 @@ type TrainArguments =
     | No_Validation
     | [<AltCommandLine("-num_gpus")>] Num_Gpus of count: int
     | [<AltCommandLine("-device")>] Device of name: string
+    | Precision of name: string
     | Root of folder: string
     | Loss of text: string
     | Recall_Weight of weight: float
@@ -53,6 +54,7 @@ type TrainArguments =
             | No_Validation -> "do not predict and score the validation cases at the end (default: it is done)."
             | Num_Gpus _ -> "1, the only number that is served (default: 1)."
             | Device _ -> Usage.device
+            | Precision _ -> Usage.precision
             | Root _ -> Usage.root
             | Loss _ ->
                 "the objective, e.g. \"dice + ce + 1.0*skeleton-recall\" (default: that one), or a preset's name, e.g. nnunet, cldice, scnp."

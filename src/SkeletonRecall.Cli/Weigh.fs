@@ -37,19 +37,26 @@ module Weigh =
         elif arguments.GetResult(WeighArguments.Threads, 1) < 1 then
             Flags.wrong "--threads" $"%d{arguments.GetResult WeighArguments.Threads}" "1 or more"
         else
-            Flags.objective "--objective" (arguments.TryGetResult WeighArguments.Objective)
-            |> Result.map (fun objective ->
-                {
-                    Roots = Flags.roots (arguments.TryGetResult WeighArguments.Root)
-                    Dataset = arguments.GetResult WeighArguments.Dataset
-                    Checkpoint = arguments.TryGetResult WeighArguments.Checkpoint |> Option.map checkpoint
-                    Configuration = arguments.GetResult(WeighArguments.Configuration, "2d")
-                    PlansName = arguments.GetResult(WeighArguments.Plans, "nnUNetPlans")
-                    Objective = objective
-                    Batches = batches
-                    Ratio = ratio
-                    Seed = arguments.GetResult(WeighArguments.Seed, 0)
-                })
+            Problem.attempt {
+                let! objective =
+                    Flags.objective "--objective" (arguments.TryGetResult WeighArguments.Objective)
+
+                let! device = Flags.device (arguments.TryGetResult WeighArguments.Device)
+
+                return
+                    {
+                        Roots = Flags.roots (arguments.TryGetResult WeighArguments.Root)
+                        Dataset = arguments.GetResult WeighArguments.Dataset
+                        Checkpoint = arguments.TryGetResult WeighArguments.Checkpoint |> Option.map checkpoint
+                        Configuration = arguments.GetResult(WeighArguments.Configuration, "2d")
+                        PlansName = arguments.GetResult(WeighArguments.Plans, "nnUNetPlans")
+                        Objective = objective
+                        Batches = batches
+                        Ratio = ratio
+                        Seed = arguments.GetResult(WeighArguments.Seed, 0)
+                        Device = device
+                    }
+            }
 
     let private number (value: float) : string = sprintf "%.4g" value
 

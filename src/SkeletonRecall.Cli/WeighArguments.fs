@@ -13,6 +13,7 @@ type WeighArguments =
     | Ratio of ratio: float
     | Json of file: string
     | Seed of number: int
+    | [<AltCommandLine("-device")>] Device of name: string
     | Root of folder: string
     | Threads of count: int
 
@@ -31,5 +32,6 @@ type WeighArguments =
             | Ratio _ -> "how hard a term with its weight should pull, against all others together (default: 1)."
             | Json _ -> "file to write the figures to."
             | Seed _ -> "seed of the batches, and of the weights without a checkpoint (default: 0)."
+            | Device _ -> Usage.device
             | Root _ -> Usage.root
             | Threads _ -> Usage.threads

@@ -104,7 +104,7 @@ module Checkpoint =
                 "loss_sum", checkpoint.LossSum.ToString("R", CultureInfo.InvariantCulture)
                 "mirror_axes", String.Join(",", checkpoint.MirrorAxes)
                 "threads", checkpoint.Threads.ToString CultureInfo.InvariantCulture
-                "number_format", "float32"
+                "number_format", Precision.print checkpoint.Options.Precision
             ]
 
         let momentum =

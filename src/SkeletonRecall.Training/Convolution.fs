@@ -38,7 +38,14 @@ module internal Convolution =
     /// oneDNN computes convolutions on the CPU with channels in blocks of 16 and, in libtorch 2.10, does not clear what
     /// fills the last block: a NaN that lies there by chance comes out as a result or a gradient. Feature maps in whole
     /// blocks (nnU-Net's are) are safe, and so are inputs of up to one block and 1 x 1 heads.
+    ///
+    /// In bfloat16 what fills the last block of the inputs counts too, whatever their number: results are off by tens of
+    /// percent, or NaN.
     let private channelBlock = 16
+
+    /// Whether a tensor's numbers have less precision than a single.
+    let isNarrow (tensor: Tensor) : bool =
+        tensor.dtype = torch.bfloat16 || tensor.dtype = torch.float16
 
     let private missing (layer: Affine) (channels: int64) : int64 =
         if layer.Weight.device_type = DeviceType.CPU then
@@ -72,7 +79,7 @@ module internal Convolution =
         let moreOutputs = missing layer outputs
 
         let moreInputs =
-            if inputs > int64 channelBlock then
+            if inputs > int64 channelBlock || isNarrow input then
                 missing layer inputs
             else
                 0L
@@ -93,17 +100,33 @@ module internal Convolution =
             use result = compute wide weight bias
             result.narrow (1L, 0L, outputs)
 
-    let private flat (stride: int64[]) (padding: int64[]) (input: Tensor) (weight: Tensor) (bias: Tensor) : Tensor =
-        if stride.Length = 2 then
-            torch.nn.functional.conv2d (input, weight, bias, strides = stride, padding = padding)
+    // Laid on what is computed in another precision, a weight is brought to it; autograd brings its gradient back to single
+    // precision, in which weights are kept.
+    let private alike (input: Tensor) (weight: Tensor) (bias: Tensor) (compute: Tensor -> Tensor -> Tensor) : Tensor =
+        if weight.dtype = input.dtype then
+            compute weight bias
         else
-            torch.nn.functional.conv3d (input, weight, bias, strides = stride, padding = padding)
+            use weight = weight.``to`` input.dtype
+
+            if obj.ReferenceEquals(bias, null) then
+                compute weight bias
+            else
+                use bias = bias.``to`` input.dtype
+                compute weight bias
+
+    let private flat (stride: int64[]) (padding: int64[]) (input: Tensor) (weight: Tensor) (bias: Tensor) : Tensor =
+        alike input weight bias (fun weight bias ->
+            if stride.Length = 2 then
+                torch.nn.functional.conv2d (input, weight, bias, strides = stride, padding = padding)
+            else
+                torch.nn.functional.conv3d (input, weight, bias, strides = stride, padding = padding))
 
     let private raised (stride: int64[]) (input: Tensor) (weight: Tensor) (bias: Tensor) : Tensor =
-        if stride.Length = 2 then
-            torch.nn.functional.conv_transpose2d (input, weight, bias, strides = stride)
-        else
-            torch.nn.functional.conv_transpose3d (input, weight, bias, strides = stride)
+        alike input weight bias (fun weight bias ->
+            if stride.Length = 2 then
+                torch.nn.functional.conv_transpose2d (input, weight, bias, strides = stride)
+            else
+                torch.nn.functional.conv_transpose3d (input, weight, bias, strides = stride))
 
     /// A convolution with the given stride and padding, (B, inputs, spatial...) to (B, outputs, spatial...).
     let apply (stride: int64[]) (padding: int64[]) (layer: Affine) (input: Tensor) : Tensor =
@@ -112,7 +135,15 @@ module internal Convolution =
     /// A transposed convolution whose kernel is its stride.
     let expand (stride: int64[]) (layer: Affine) (input: Tensor) : Tensor = inBlocks 0 (raised stride) layer input
 
-    /// A 1 x 1 convolution.
+    /// A 1 x 1 convolution in single precision, whatever the input's: losses are computed in it.
     let head (layer: Affine) (input: Tensor) : Tensor =
         let rank = layer.Weight.shape.Length - 2
-        flat (Array.create rank 1L) (Array.zeroCreate rank) input layer.Weight layer.BiasOrNull
+
+        let compute (input: Tensor) : Tensor =
+            flat (Array.create rank 1L) (Array.zeroCreate rank) input layer.Weight layer.BiasOrNull
+
+        if isNarrow input then
+            use wide = input.``to`` torch.float32
+            compute wide
+        else
+            compute input

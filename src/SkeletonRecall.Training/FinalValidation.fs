@@ -19,7 +19,8 @@ module FinalValidation =
 
     /// Predicts cases with the final checkpoint of a fold's folder into `validation` in it and writes summary.json there, as
     /// nnU-Net does.
-    /// The second stage of a cascade wants what the first said. Returns the mean Dice over cases and classes; NaN where there is no case.
+    /// The second stage of a cascade wants what the first said. Device and precision are those of the checkpoint's training.
+    /// Returns the mean Dice over cases and classes; NaN where there is no case.
     let run
         (roots: Roots)
         (rawFolder: string)
@@ -39,6 +40,14 @@ module FinalValidation =
             }
 
         Problem.attempt {
+            let! trained = Checkpoint.load request.Checkpoints.Head
+
+            let request =
+                { request with
+                    Device = trained.Options.Device
+                    Precision = trained.Options.Precision
+                }
+
             let! dataset = Store.readDataset rawFolder
             let! files = Store.trainingFiles rawFolder dataset
             let wanted = Set.ofList cases

@@ -135,7 +135,7 @@ module internal Layers =
 
     // Instance normalization as group normalization with a group per feature map: the same numbers, and on a CPU a tenth
     // faster for the whole step than through batch normalization, as libtorch's instance_norm goes.
-    let private normalize (layer: Affine) (input: Tensor) : Tensor =
+    let private normalizeAlike (layer: Affine) (input: Tensor) : Tensor =
         torch.nn.functional.group_norm (
             input,
             input.shape[1],
@@ -143,6 +143,19 @@ module internal Layers =
             bias = layer.BiasOrNull,
             eps = 1e-5
         )
+
+    // On the CPU libtorch sums features of lower precision in single precision, with weights of it; elsewhere they are
+    // brought to it before, as torch's autocast does.
+    let private normalize (layer: Affine) (input: Tensor) : Tensor =
+        if
+            input.dtype = layer.Weight.dtype
+            || (Convolution.isNarrow input && input.device_type = DeviceType.CPU)
+        then
+            normalizeAlike layer input
+        else
+            use wide = input.``to`` layer.Weight.dtype
+            use result = normalizeAlike layer wide
+            result.``to`` input.dtype
 
     // Every intermediate is freed as soon as its successor stands; autograd holds what the backward pass needs.
     let private linear (block: Block) (input: Tensor) : Tensor =
@@ -157,6 +170,11 @@ module internal Layers =
     let private pool (size: int64[]) (input: Tensor) : Tensor =
         if size.Length = 2 then
             torch.nn.functional.avg_pool2d (input, size, stride = size)
+        elif Convolution.isNarrow input then
+            // libtorch has no pooling of volumes in bfloat16 on the CPU.
+            use wide = input.``to`` torch.float32
+            use pooled = torch.nn.functional.avg_pool3d (wide, size, stride = size)
+            pooled.``to`` input.dtype
         else
             torch.nn.functional.avg_pool3d (input, size, stride = size)
 

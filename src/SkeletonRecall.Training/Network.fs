@@ -199,6 +199,32 @@ module Network =
             Finest = run false >> List.head
         }
 
+    /// The network on a device: its parameters are moved there, and with them those of the network that was given.
+    let toDevice (device: torch.Device) (network: Network) : Network =
+        LibTorch.ensure ()
+        network.Module.``to`` device |> ignore
+        network
+
+    /// The same network, and the same parameters, with convolutions computed in a precision. Features between them are of
+    /// it too; parameters and logits stay of single precision.
+    let inPrecision (precision: Precision) (network: Network) : Network =
+        let inside (compute: Tensor -> 'Logits) (input: Tensor) : 'Logits =
+            let wanted = Precision.toTorch precision
+
+            if input.dtype = wanted then
+                compute input
+            else
+                use narrow = input.``to`` wanted
+                compute narrow
+
+        match precision with
+        | Precision.Float32 -> network
+        | _ ->
+            { network with
+                Forward = inside network.Forward
+                Finest = inside network.Finest
+            }
+
     /// Logits of the finest head without a record for gradients: for prediction.
     let evaluate (network: Network) (input: Tensor) : Tensor =
         use _off = torch.no_grad ()

@@ -72,7 +72,10 @@ module NextStage =
         (stop: CancellationToken)
         (cases: (CaseId * string list) list)
         : Result<unit, Problem> =
-        Prediction.load [ checkpointFile ]
+        ModelFile.load checkpointFile
+        |> Result.bind (fun checkpoint ->
+            let trained = checkpoint.Options
+            Prediction.ofCheckpointsOn trained.Device trained.Precision [ checkpoint ])
         |> Result.bind (fun loaded ->
             use loaded = loaded
             let checkpoint = loaded.Checkpoint

@@ -60,6 +60,16 @@ module Optimizer =
                 gradient.Dispose()
                 parameter.grad <- null
 
+    /// Multiplies all gradients by a factor: after a loss that was scaled.
+    let internal shrink (factor: float) (optimizer: Optimizer) : unit =
+        use _off = torch.no_grad ()
+        use scalar = factor.ToScalar()
+
+        for _, parameter in optimizer.Parameters do
+            match parameter.grad with
+            | null -> ()
+            | gradient -> gradient.mul_ (scalar) |> ignore
+
     // The L2 norm of all gradients together.
     let private length (gradients: Tensor list) : float =
         use _scope = torch.NewDisposeScope()

@@ -185,10 +185,21 @@ module Pipeline =
                         WithHeads = withHeads
                     })
 
-    // What does not change a run that goes on, but may change its last bits.
-    let private noteThreads (note: string -> unit) (resume: Checkpoint option) : unit =
+    // What changes the numbers of a run that goes on: device and precision by more, threads by its last bits.
+    let private noteChanges (note: string -> unit) (options: TrainOptions) (resume: Checkpoint option) : unit =
         LibTorch.ensure ()
         let threads = TorchSharp.torch.get_num_threads ()
+
+        let changed (what: string) (before: string) (now: string) : unit =
+            if before <> now then
+                note
+                    $"this run goes on %s{what} %s{now}; it was %s{what} %s{before} so far, and will differ from a run that was not stopped"
+
+        match resume with
+        | Some checkpoint ->
+            changed "on" (Device.print checkpoint.Options.Device) (Device.print options.Device)
+            changed "in" (Precision.print checkpoint.Options.Precision) (Precision.print options.Precision)
+        | None -> ()
 
         match resume with
         | Some checkpoint when checkpoint.Threads > 0 && checkpoint.Threads <> threads ->
@@ -254,6 +265,8 @@ module Pipeline =
         (report: Progress -> unit)
         : Result<string, Problem> =
         Problem.attempt {
+            do! Device.require request.Train.Device
+            do! Precision.require request.Train.Device request.Train.Precision
             let! folder = Store.datasetFolder request.Roots request.Dataset
             let! dataset = Store.readDataset folder
             let! ids = Store.trainingIds folder dataset
@@ -324,7 +337,7 @@ module Pipeline =
                 else
                     Ok None
 
-            noteThreads note resume
+            noteChanges note request.Train resume
             let configuration = setup.Configuration
 
             let joined (separator: string) (numbers: int list) =
@@ -337,6 +350,9 @@ module Pipeline =
                 $"%s{dataset.Name}: %d{fold.Train.Length} cases to train, %d{fold.Validation.Length} to validate; patch %s{patch}, batch %d{configuration.BatchSize}, features %s{features}"
 
             note $"objective: %s{Objective.print request.Train.Objective}"
+
+            note
+                $"on %s{Device.print request.Train.Device}, convolutions in %s{Precision.print request.Train.Precision}"
 
             let! _ =
                 Trainer.train setup target resume stop report (chosen fold.Train) (chosen fold.Validation)

@@ -32,6 +32,10 @@ type PredictRequest =
         /// Of how many parts of the cases this one is predicted: every `Parts`-th case from number `Part` (0, 1, ...) on.
         Part: int
         Parts: int
+        /// Where the networks are computed.
+        Device: Device
+        /// What their convolutions are computed in.
+        Precision: Precision
     }
 
 /// From a folder of images to a folder of label maps.
@@ -39,7 +43,7 @@ type PredictRequest =
 module PredictFolder =
 
     /// All cases of a folder with one or several checkpoints: half-overlapping tiles, mirrored as in training, no
-    /// probabilities; label maps that are there are written anew.
+    /// probabilities; label maps that are there are written anew. On the processor, in single precision.
     let request (checkpoints: string list) (input: string) (output: string) : PredictRequest =
         {
             Checkpoints = checkpoints
@@ -52,6 +56,8 @@ module PredictFolder =
             SaveProbabilities = false
             Part = 0
             Parts = 1
+            Device = Device.Cpu
+            Precision = Precision.Float32
         }
 
     let private images (dataset: Dataset) (input: string) : Result<(CaseId * string list) list, Problem> =
@@ -143,7 +149,7 @@ module PredictFolder =
         (report: float -> string -> unit)
         (cases: (CaseId * string list) list)
         : Result<string list, Problem> =
-        Prediction.load request.Checkpoints
+        Prediction.loadOn request.Device request.Precision request.Checkpoints
         |> Result.bind (fun model ->
             use model = model
             let checkpoint = model.Checkpoint

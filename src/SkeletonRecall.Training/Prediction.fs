@@ -60,24 +60,46 @@ module Prediction =
         else
             Ok()
 
-    /// The model of checkpoints in memory, whose logits are averaged. A problem for those that cannot be. Throws
-    /// ArgumentException for none.
-    let ofCheckpoints (checkpoints: Checkpoint list) : Result<Model, Problem> =
+    /// The model of checkpoints in memory, whose logits are averaged, on a device, with convolutions in a precision. A problem
+    /// for those that cannot be averaged, and for a device that is not there. Throws ArgumentException for none.
+    let ofCheckpointsOn
+        (device: Device)
+        (precision: Precision)
+        (checkpoints: Checkpoint list)
+        : Result<Model, Problem> =
         if checkpoints.IsEmpty then
             invalidArg (nameof checkpoints) "A model has at least one checkpoint; got none."
 
         Problem.attempt {
+            do! Device.require device
+            do! Precision.require device precision
+
             for other in checkpoints.Tail do
                 do! requireAlike checkpoints.Head other
 
             let! networks = checkpoints |> Problem.traverse Checkpoint.network
-            return new Model(checkpoints, networks)
+
+            let placed =
+                networks
+                |> List.map (Network.toDevice (Device.toTorch device) >> Network.inPrecision precision)
+
+            return new Model(checkpoints, placed)
         }
 
-    /// Loads the checkpoints of the folds to be averaged, ours or Python's (`ModelFile.load`). A problem for a file that is
-    /// missing or damaged, and for models that cannot be averaged. Throws ArgumentException for none.
+    /// The same on the processor, in single precision.
+    let ofCheckpoints (checkpoints: Checkpoint list) : Result<Model, Problem> =
+        ofCheckpointsOn Device.Cpu Precision.Float32 checkpoints
+
+    /// Loads the checkpoints of the folds to be averaged, ours or Python's (`ModelFile.load`), onto a device. A problem for a
+    /// file that is missing or damaged, and as of `ofCheckpointsOn`. Throws ArgumentException for none.
+    let loadOn (device: Device) (precision: Precision) (paths: string list) : Result<Model, Problem> =
+        paths
+        |> Problem.traverse ModelFile.load
+        |> Result.bind (ofCheckpointsOn device precision)
+
+    /// The same on the processor, in single precision.
     let load (paths: string list) : Result<Model, Problem> =
-        paths |> Problem.traverse ModelFile.load |> Result.bind ofCheckpoints
+        loadOn Device.Cpu Precision.Float32 paths
 
     /// The model as an engine: the mean of its networks' logits. What it gives holds until the next call; for one thread.
     let engine (model: Model) : Predict =

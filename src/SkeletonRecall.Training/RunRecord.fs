@@ -47,6 +47,9 @@ module RunRecord =
         | Some measure -> json.WriteString("best_by", Measure.print measure)
         | None -> json.WriteNull "best_by"
 
+        json.WriteString("device", Device.print options.Device)
+        json.WriteString("precision", Precision.print options.Precision)
+
         json.WriteEndObject()
 
     let private writeReport (json: Utf8JsonWriter) (report: EpochReport) : unit =
@@ -171,11 +174,22 @@ module RunRecord =
             | Ok measure -> measure
             | Error reason -> wrong reason
 
-        // Records of earlier versions lack these three.
+        // Records of earlier versions lack these.
         let ifThere (name: string) (read: JsonElement -> 'T) (standard: 'T) =
             match json.TryGetProperty name with
             | true, value when value.ValueKind <> JsonValueKind.Null -> read value
             | _ -> standard
+
+        let named (name: string) (tryParse: string -> 'T option) (all: string list) (standard: 'T) : 'T =
+            ifThere
+                name
+                (fun value ->
+                    match tryParse (value.ToString()) with
+                    | Some found -> found
+                    | None ->
+                        let known = String.Join(", ", all)
+                        wrong $"\"%s{name}\" should be one of %s{known}; got %s{value.GetRawText()}")
+                standard
 
         {
             Objective = objective
@@ -203,6 +217,8 @@ module RunRecord =
                         [ for name in list.EnumerateArray() -> measure (name.ToString()) ])
                     TrainOptions.standard.Measures
             BestBy = ifThere "best_by" (fun name -> Some(measure (name.ToString()))) None
+            Device = named "device" Device.tryParse (List.map Device.print Device.all) Device.Cpu
+            Precision = named "precision" Precision.tryParse (List.map Precision.print Precision.all) Precision.Float32
         }
 
     let private readReport (json: JsonElement) : EpochReport =

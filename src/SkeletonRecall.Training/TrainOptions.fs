@@ -41,6 +41,10 @@ type TrainOptions =
         /// The measure on whole validation cases that decides which weights are the best, among those whose Dice is within
         /// `EpochReport.guard` of the best one; None leaves it to the moving pseudo-Dice of patches.
         BestBy: Measure option
+        /// Where it is computed.
+        Device: Device
+        /// What convolutions are computed in.
+        Precision: Precision
     }
 
 /// Making and checking options.
@@ -50,7 +54,7 @@ module TrainOptions =
     /// nnU-Net's values with the Skeleton Recall objective: 1000 epochs of 250 iterations and 50 validation iterations,
     /// learning rate 0.01, momentum 0.99, weight decay 3e-5, gradients no longer than 12, oversampling 0.33, mirroring,
     /// a checkpoint every 50 epochs; seed 0 and 1 worker; tubes from the skeleton of each patch. No validation on whole
-    /// cases; once asked for, it measures Dice, clDice and the errors of B0 and B1.
+    /// cases; once asked for, it measures Dice, clDice and the errors of B0 and B1. On the processor, in single precision.
     let standard: TrainOptions =
         {
             Objective = Objective.skeletonRecall
@@ -70,6 +74,8 @@ module TrainOptions =
             ValidateEvery = 0
             Measures = [ Measure.Dice; Measure.ClDice; Measure.B0Error; Measure.B1Error ]
             BestBy = None
+            Device = Device.Cpu
+            Precision = Precision.Float32
         }
 
     /// What validations on whole cases measure: Dice, the chosen measures, and the one that decides on the best weights.
@@ -103,6 +109,13 @@ module TrainOptions =
                 (nameof options)
                 $"BestBy must be a measure that is better when higher or lower; got %s{Measure.print measure}."
         | _ -> ()
+
+        match Precision.require options.Device options.Precision with
+        | Ok() -> ()
+        | Error _ ->
+            invalidArg
+                (nameof options)
+                $"Precision %s{Precision.print options.Precision} is not served; Device is %s{Device.print options.Device}."
 
         number "LearningRate" (fun value -> value > 0.0) "above 0" options.LearningRate
         number "Momentum" (fun value -> value >= 0.0 && value < 1.0) "in [0, 1)" options.Momentum

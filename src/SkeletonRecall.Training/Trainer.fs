@@ -73,6 +73,7 @@ module Trainer =
                         Iteration = checkpoint.Iteration
                         LossSum = checkpoint.LossSum
                         History = checkpoint.History
+                        Scale = LossScale.start
                     }
             }
         | None, Some weights -> Pretrained.into weights network |> Result.map (fun () -> TrainingRun.start)
@@ -138,7 +139,7 @@ module Trainer =
     /// A loss that is not finite ends in a problem that says where it came from, and leaves the checkpoints of before.
     /// Cancellation saves checkpoint_latest and throws OperationCanceledException. Throws ArgumentException for options
     /// out of range, cases of other channels than the data set's, no training case, and for the second stage of a cascade cases without
-    /// a first stage.
+    /// a first stage; ProblemException for a device that is not there.
     let train
         (setup: TrainSetup)
         (folder: string)
@@ -150,6 +151,7 @@ module Trainer =
         : Result<Checkpoint, Problem> =
         let options, configuration = setup.Options, setup.Configuration
         TrainOptions.check options
+        Device.require options.Device |> Problem.orThrow
 
         if Array.isEmpty training then
             invalidArg (nameof training) "Training needs at least one case."
@@ -170,6 +172,8 @@ module Trainer =
                 (FirstStage.inputs configuration setup.Dataset)
                 (TrainSetup.outputs setup)
                 (Seed.child 0 seed)
+            |> Network.toDevice (Device.toTorch options.Device)
+            |> Network.inPrecision options.Precision
 
         use _parameters = network.Module
 

@@ -31,6 +31,9 @@ type internal Position =
         Iteration: int
         LossSum: float
         History: EpochReport list
+        /// What the loss is multiplied by in half precision. A run that goes on begins with the first scale again, which
+        /// finds its way within some steps.
+        Scale: LossScale
     }
 
 /// The loop over epochs and iterations, and what it leaves in the folder.
@@ -44,6 +47,7 @@ module internal TrainingRun =
             Iteration = 0
             LossSum = 0.0
             History = []
+            Scale = LossScale.start
         }
 
     let private snapshot (run: Run) (position: Position) : Checkpoint =
@@ -101,7 +105,13 @@ module internal TrainingRun =
             stop run position
         else
             let batch = Loader.next run.Training
-            let value = TrainingStep.run rate run.Network run.Optimizer loss batch
+
+            let struct (value, scale) =
+                match run.Options.Precision with
+                | Precision.Float16 -> TrainingStep.scaled rate position.Scale run.Network run.Optimizer loss batch
+                | Precision.Float32
+                | Precision.Bfloat16 ->
+                    struct (TrainingStep.run rate run.Network run.Optimizer loss batch, position.Scale)
 
             if Double.IsFinite value then
                 run.Report(Step(position.Epoch, position.Iteration, value))
@@ -113,6 +123,7 @@ module internal TrainingRun =
                     { position with
                         Iteration = position.Iteration + 1
                         LossSum = position.LossSum + value
+                        Scale = scale
                     }
             else
                 Error(diverged run position batch value)
@@ -221,6 +232,7 @@ module internal TrainingRun =
                     Iteration = 0
                     LossSum = 0.0
                     History = start.History @ [ report ]
+                    Scale = trained.Scale
                 }
 
             do! record run position

@@ -24,6 +24,8 @@ type WeighRequest =
         Ratio: float
         /// Seed of the batches, and of the weights where there is no checkpoint.
         Seed: int
+        /// Where it is computed.
+        Device: Device
     }
 
 /// What `Weighing.run` found.
@@ -131,6 +133,11 @@ module Weighing =
                 }
         }
 
+    let private onDevice (device: Device) (model: Model) : Model =
+        { model with
+            Network = Network.toDevice (Device.toTorch device) model.Network
+        }
+
     // Volumes as preprocessing leaves them; planes keep their grid, as in training.
     let private prepare (model: Model) (dataset: Dataset) (case: Case) : Result<Prepared, Problem> =
         if model.Configuration.PatchSize.Length = 2 && case.Image.Extent.Rank = 2 then
@@ -209,6 +216,7 @@ module Weighing =
             invalidArg (nameof request) $"Batches count from 1; got %d{request.Batches}."
 
         Problem.attempt {
+            do! Device.require request.Device
             let! folder = Store.datasetFolder request.Roots request.Dataset
             let! dataset = Store.readDataset folder
             let! ids = Store.trainingIds folder dataset
@@ -255,6 +263,8 @@ module Weighing =
                             let model = untrained request dataset plans configuration
                             Ok(model, fromStore model plans)
                         | None -> onTheSpot ())
+
+            let model = onDevice request.Device model
 
             return!
                 (try

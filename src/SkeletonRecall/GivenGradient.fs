@@ -35,7 +35,7 @@ type internal RefusingFunction() =
             GradientCallback.run (Some sentence) (fun () ->
                 use slope = slope
                 // Should the error ever be lost, nothing that looks like a derivative is left.
-                torch.tensor (nan, dtype = slope.dtype))
+                torch.tensor (nan, dtype = slope.dtype, device = slope.device))
 
         List<Tensor> [ result; Unchecked.defaultof<Tensor> ]
 

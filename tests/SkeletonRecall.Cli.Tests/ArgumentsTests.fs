@@ -185,9 +185,37 @@ let tests =
                 Expect.stringContains (refused [ "1"; "2d"; "0"; "-num_gpus"; "2" ]) "-num_gpus" "processors"
                 Expect.stringContains (refused [ "1"; "2d"; "0"; "--mirror"; "0,2" ]) "0,2" "a plane's axes"
                 Expect.stringContains (refused [ "1"; "2d"; "0"; "--pretrained-heads" ]) "--pretrained-heads" "heads"
-                Expect.stringContains (refused [ "1"; "2d"; "0"; "-device"; "cuda" ]) "cuda" "device"
+                Expect.stringContains (refused [ "1"; "2d"; "0"; "-device"; "gpu" ]) "cpu, cuda, mps" "device"
+                Expect.stringContains (refused [ "1"; "2d"; "0"; "--precision"; "half" ]) "bfloat16" "precision"
+
+                Expect.stringContains
+                    (refused [ "1"; "2d"; "0"; "--precision"; "float16" ])
+                    "others are for CUDA"
+                    "precision of another device"
+
                 Expect.stringContains (refused [ "1"; "2d"; "0"; "--loss"; "dice + foo" ]) "character 8" "loss"
                 Expect.stringContains (refused [ "1"; "2d"; "0"; "--epochs"; "0" ]) "--epochs" "range"
+            }
+
+            test "device and precision" {
+                Expect.equal (trained [ "1"; "2d"; "0" ]).Train.Device Device.Cpu "the processor"
+                let standard = (trained [ "1"; "2d"; "0"; "-device"; "cpu" ]).Train
+                Expect.equal standard.Precision Precision.Float32 "single precision"
+
+                if TorchSharp.torch.cuda.is_available () then
+                    skiptest "CUDA is there."
+
+                Expect.stringContains
+                    (refused [ "1"; "2d"; "0"; "-device"; "cuda" ])
+                    "SKELETONRECALL_LIBTORCH"
+                    "what to do for CUDA"
+
+                for command in
+                    [
+                        [ "predict"; "-i"; "images"; "-o"; "labels"; "-m"; "none" ]
+                        [ "weigh"; "1" ]
+                    ] do
+                    Commands.failed 1 (command @ [ "-device"; "cuda" ]) [ "SKELETONRECALL_LIBTORCH" ]
             }
 
             test "a number has a decimal point in any culture" {

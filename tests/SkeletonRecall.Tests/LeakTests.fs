@@ -10,7 +10,7 @@ open SkeletonRecall
 let private passes: int = 2000
 
 /// Classes or regions of 24 x 24 voxels, of which every seventh does not count, with skeletons.
-let private target (regions: bool) : Target =
+let target (regions: bool) : Target =
     let voxels = 24 * 24
     let label (index: int) = index / 5 % 3
     let isTube (index: int) = index % 4 < 2
