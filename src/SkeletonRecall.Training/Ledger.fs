@@ -2,9 +2,9 @@ namespace SkeletonRecall.Training
 
 open System
 open System.IO
-open System.Security.Cryptography
 open System.Text
 open System.Text.Json
+open SkeletonRecall
 
 /// Which files of a folder were written here, by their contents: `skeleton-recall.json` beside them. What another program
 /// wrote there, Python's nnU-Net above all, or what a person edited since, is never written over.
@@ -14,8 +14,7 @@ module Ledger =
     /// The ledger's name in its folder.
     let fileName: string = "skeleton-recall.json"
 
-    let private hash (bytes: byte[]) : string =
-        Convert.ToHexString(SHA256.HashData bytes).ToLowerInvariant()
+    let private hash (bytes: byte[]) : string = Sha256.hex bytes
 
     // File names and the hashes of what was written; none where the ledger is missing or no ledger.
     let private entries (folder: string) : Map<string, string> =

@@ -3,7 +3,6 @@ namespace SkeletonRecall.Training
 open System
 open System.Globalization
 open System.Runtime.InteropServices
-open System.Security.Cryptography
 open System.Text
 open SkeletonRecall
 
@@ -46,14 +45,11 @@ module SkeletonStore =
 
     /// The key of a skeleton: 16 hexadecimal digits of a hash of the options, the grid and the labels.
     let key (options: TubeOptions) (ignore: int option) (patchAxes: int) (labels: LabelMap) : string =
-        use hash = IncrementalHash.CreateHash HashAlgorithmName.SHA256
-
         let text =
             $"%s{format}; %s{print options ignore patchAxes}; %O{labels.Extent}; %O{labels.Spacing}"
 
-        hash.AppendData(Encoding.UTF8.GetBytes text)
-        hash.AppendData(MemoryMarshal.AsBytes(ReadOnlySpan<int16> labels.Data))
-        Convert.ToHexString(hash.GetHashAndReset()).Substring(0, 16).ToLowerInvariant()
+        let values = MemoryMarshal.AsBytes(ReadOnlySpan<int16> labels.Data).ToArray()
+        (Sha256.hex (Array.append (Encoding.UTF8.GetBytes text) values)).Substring(0, 16)
 
     let private raw (values: 'T[]) : byte[] =
         MemoryMarshal.AsBytes(ReadOnlySpan<'T> values).ToArray()

@@ -3,7 +3,6 @@ namespace SkeletonRecall
 open System
 open System.IO
 open System.Runtime.InteropServices
-open System.Security.Cryptography
 
 /// How libtorch and its .NET wrapper came into this process.
 [<RequireQualifiedAccess>]
@@ -61,7 +60,7 @@ module LibTorch =
         if not (Path.IsPathRooted root) then
             raise (IOException "there is no home folder")
 
-        let hash = Convert.ToHexStringLower(SHA256.HashData content).Substring(0, 16)
+        let hash = (Sha256.hex content).Substring(0, 16)
         Path.Combine(root, "skeleton-recall", "native", hash)
 
     let private loadFromCache (content: byte[]) : string =
