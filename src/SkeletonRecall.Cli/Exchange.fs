@@ -27,13 +27,13 @@ module Exchange =
             let plans = arguments.GetResult(ImportArguments.Plans, names.Plans)
             let roots = Flags.roots (arguments.TryGetResult ImportArguments.Root)
             let! written = ModelExchange.import roots trainer plans kind paths
-            tell terminal written
-            let! checkpoint = Checkpoint.load written.Head
+            tell terminal (written |> List.map _.File)
+            let first = written.Head
 
             return
                 Terminal.line
                     terminal
-                    $"to predict with it: predict -i IMAGES -o LABELS -d %s{checkpoint.Dataset.Name} -c %s{checkpoint.ConfigurationName} -tr %s{trainer} -p %s{plans}"
+                    $"to predict with it: predict -i IMAGES -o LABELS -d %s{first.DatasetName} -c %s{first.ConfigurationName} -tr %s{trainer} -p %s{plans}"
         }
         |> Terminal.exitCode terminal
 

@@ -6,6 +6,16 @@ open SkeletonRecall
 /// The names in a model's folder: `nnUNetTrainer__nnUNetPlans__3d_fullres`.
 type ModelNames = { Trainer: string; Plans: string }
 
+/// A checkpoint that was taken over.
+type ImportedFold =
+    {
+        /// Where it lies now.
+        File: string
+        /// The names by which it is found.
+        DatasetName: string
+        ConfigurationName: string
+    }
+
 /// Models between folders: from Python's nnU-Net into a results folder of ours, and out of one.
 [<RequireQualifiedAccess>]
 module ModelExchange =
@@ -46,11 +56,24 @@ module ModelExchange =
         else
             Checkpoint.save path checkpoint |> Result.map (fun () -> path)
 
+    // Names in a model's files are another's: none may lead out of the results folder.
+    let private requirePlain (path: string) (names: string list) : Result<unit, Problem> =
+        let isPlain (name: string) =
+            name <> ""
+            && name <> "."
+            && name <> ".."
+            && name
+               |> Seq.forall (fun letter -> letter <> '/' && letter <> '\\' && letter <> ':' && letter >= ' ')
+
+        match names |> List.tryFind (isPlain >> not) with
+        | None -> Ok()
+        | Some name -> Error(Mismatch(path, $"the name '%s{name}' for a folder", "a name without folders in it"))
+
     // Predicting and training on need no more than the weights.
     let private weightsAlone (checkpoint: Checkpoint) : Checkpoint = { checkpoint with Momentum = [] }
 
     /// Writes checkpoints (paths as of `ModelFolder.checkpoints`, all of one model and kind) as ours into the model's folder below the
-    /// results, where `predict -d` finds them: the trainer's name as given, the plans' as given. Returns the written files. A
+    /// results, where `predict -d` finds them: the trainer's name as given, the plans' as given. A
     /// checkpoint that is there is never written over.
     let import
         (roots: Roots)
@@ -58,11 +81,12 @@ module ModelExchange =
         (plansName: string)
         (kind: string)
         (paths: string list)
-        : Result<string list, Problem> =
+        : Result<ImportedFold list, Problem> =
         paths
         |> Problem.traverse (fun path ->
             Problem.attempt {
                 let! checkpoint = ModelFile.load path
+                do! requirePlain path [ checkpoint.Dataset.Name; checkpoint.ConfigurationName; trainer; plansName ]
 
                 let model =
                     Store.modelFolder roots checkpoint.Dataset.Name trainer plansName checkpoint.ConfigurationName
@@ -70,7 +94,14 @@ module ModelExchange =
                 let file =
                     Store.file (Store.file model (foldName path)) $"checkpoint_%s{kind}.safetensors"
 
-                return! saveNew file (weightsAlone checkpoint)
+                let! file = saveNew file (weightsAlone checkpoint)
+
+                return
+                    {
+                        File = file
+                        DatasetName = checkpoint.Dataset.Name
+                        ConfigurationName = checkpoint.ConfigurationName
+                    }
             })
 
     /// Writes models as folders that other programs read: `fold_N/checkpoint_KIND.safetensors` with the weights under

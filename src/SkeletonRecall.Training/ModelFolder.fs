@@ -77,7 +77,6 @@ module ModelFolder =
         (path: string)
         (kind: string)
         (folds: string list option)
-        (files: string list)
         (found: Found list)
         : Result<string list, Problem> =
         let file (found: Found) = ModelPath.join path found.File
@@ -92,7 +91,12 @@ module ModelFolder =
                     let missing =
                         ModelPath.join (ModelPath.join path found.Head.Model) $"fold_%s{fold}/checkpoint_%s{kind}"
 
-                    Error(Missing(missing, others kind files)))
+                    let there =
+                        found
+                        |> List.map (fun one -> one.Fold.Replace("fold_", ""))
+                        |> String.concat ", "
+
+                    Error(Missing(missing, $"the folds that have one are %s{there}")))
         | None ->
             let numbered =
                 found
@@ -119,12 +123,10 @@ module ModelFolder =
 
                 match found |> List.map _.Model |> List.distinct with
                 | [] -> Error(Missing(ModelPath.join path $"fold_0/checkpoint_%s{kind}", others kind files))
-                | [ _ ] -> ofModel path kind folds files found
+                | [ _ ] -> ofModel path kind folds found
                 // A folder's own checkpoint counts before what lies below it.
                 | models when List.contains "" models ->
-                    found
-                    |> List.filter (fun found -> found.Model = "")
-                    |> ofModel path kind folds files
+                    found |> List.filter (fun found -> found.Model = "") |> ofModel path kind folds
                 | models ->
                     let names = models |> List.sort |> String.concat ", "
 

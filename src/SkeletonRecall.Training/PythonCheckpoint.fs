@@ -24,6 +24,10 @@ type PythonCheckpoint =
 [<RequireQualifiedAccess>]
 module PythonCheckpoint =
 
+    // Texts of the file stand in messages of one line.
+    let private oneLine (text: string) : string =
+        String.map (fun letter -> if Char.IsControl letter then '?' else letter) text
+
     // What DistributedDataParallel and torch.compile put in front.
     let rec private withoutPrefix (name: string) : string =
         [ "module."; "_orig_mod." ]
@@ -58,7 +62,7 @@ module PythonCheckpoint =
             named
             |> List.map (fun (name, value) ->
                 match value with
-                | Pickled.Tensor tensor -> withoutPrefix name, tensor
+                | Pickled.Tensor tensor -> withoutPrefix (oneLine name), tensor
                 | other -> Elements.refuse $"its network_weights hold %s{Pickled.describe other} under %s{name}")
 
         let own = Map.ofList views
@@ -71,7 +75,7 @@ module PythonCheckpoint =
 
     let private text (key: string) (value: Pickled) : string option =
         match Pickled.tryFind key value with
-        | Some(Pickled.Text text) -> Some text
+        | Some(Pickled.Text text) -> Some(oneLine text)
         | _ -> None
 
     let private axes (value: Pickled) : int list =

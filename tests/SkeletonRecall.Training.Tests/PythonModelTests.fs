@@ -193,6 +193,7 @@ let predictions =
                     let imported =
                         ModelExchange.import roots "nnUNetTrainer" "nnUNetPlans" "final" paths
                         |> Problem.orThrow
+                        |> List.map _.File
 
                     Expect.stringContains
                         imported.Head
@@ -299,6 +300,26 @@ let bad =
                     refused model [ "encoder.stages.0.0.convs.0.conv.weight" ])
             }
 
+            test "an import whose plans name a folder outside writes nothing" {
+                Toy.inFolder (fun folder ->
+                    let model = copyTo (Path.Combine(folder, "theirs")) "plane"
+                    change (Path.Combine(model, "plans.json")) "Dataset901_Golden" "../../evil"
+
+                    let before =
+                        Directory.GetFileSystemEntries(folder, "*", SearchOption.AllDirectories)
+
+                    let roots = Store.rootsIn (Path.Combine(folder, "root"))
+
+                    match ModelExchange.import roots "nnUNetTrainer" "nnUNetPlans" "final" [ model ] with
+                    | Ok written -> failtest $"%A{written}"
+                    | Error problem -> Expect.stringContains (Problem.message problem) "the name '../../evil'" "name"
+
+                    Expect.equal
+                        (Directory.GetFileSystemEntries(folder, "*", SearchOption.AllDirectories))
+                        before
+                        "nothing written")
+            }
+
             test "what is missing is told" {
                 Toy.inFolder (fun folder ->
                     let model = copyTo folder "plane"
@@ -311,7 +332,12 @@ let bad =
                         | Error problem -> Problem.message problem
 
                     Expect.stringContains (text "best" None model) "there is checkpoint_final" "another kind"
-                    Expect.stringContains (text "final" (Some [ "0"; "3" ]) model) "fold_3" "another fold"
+
+                    Expect.stringContains
+                        (text "final" (Some [ "0"; "3" ]) model)
+                        "fold_3/checkpoint_final: not found; the folds that have one are 0"
+                        "another fold"
+
                     Expect.stringContains (text "final" None (model + "x")) "a model is wanted" "no such folder"
                     let other = Path.Combine(folder, "nnUNetTrainer__nnUNetPlans__y", "fold_all")
                     Directory.CreateDirectory other |> ignore
