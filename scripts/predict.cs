@@ -3,7 +3,8 @@
 #:property PublishAot=false
 #:property UsesLibTorch=true
 
-// A trained model inside a program: loaded once, fed pixels that the program holds, labels into the program's own memory.
+// A trained model inside a program: loaded once, fed pixels that the program holds, labels into the program's own memory. The
+// model is a checkpoint of ours or of Python's nnU-Net, or the folder or zip archive of either, whose folds are averaged.
 // Without a model a tiny one is trained first, so that the script shows something; without an image one is drawn.
 
 using System.Diagnostics;

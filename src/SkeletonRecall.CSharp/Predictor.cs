@@ -36,13 +36,16 @@ public sealed class Predictor : IDisposable
 
     internal Predictor(Pipeline.Predictor core) => this.core = core;
 
-    /// <summary>Loads a checkpoint and makes its predictor.</summary>
+    /// <summary>
+    /// Loads a model, ours or of Python's nnU-Net, as the command <c>predict -m</c> does: a checkpoint's file, or the folder or zip
+    /// archive of a model, whose folds are averaged.
+    /// </summary>
     /// <exception cref="ArgumentException">Options are out of range.</exception>
-    /// <exception cref="ProblemException">The file is missing, truncated or of another kind.</exception>
+    /// <exception cref="ProblemException">It is missing, damaged, of another kind, or a model that is not served.</exception>
     public static Predictor Load(string path, PredictOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(path);
-        return Load([path], options);
+        return Load(Interop.FromList(Interop.OrThrow(Pipeline.ModelFolder.checkpoints(path, "final", null))), options);
     }
 
     /// <summary>Loads the checkpoints of several folds, whose logits are averaged, and makes their predictor.</summary>

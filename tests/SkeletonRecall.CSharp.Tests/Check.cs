@@ -56,6 +56,17 @@ internal static class Check
                 ),
         ];
 
+    /// <summary>The folder of the repository that these tests were built in.</summary>
+    internal static string Repository()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "SkeletonRecall.sln")))
+        {
+            folder = folder.Parent ?? throw new DirectoryNotFoundException("The repository of these tests is wanted.");
+        }
+        return folder.FullName;
+    }
+
     internal static void InFolder(Action<string> test)
     {
         var folder = Directory.CreateTempSubdirectory("skeleton-recall-tests-").FullName;

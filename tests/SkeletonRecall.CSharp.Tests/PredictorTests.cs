@@ -13,6 +13,7 @@ internal static class PredictorTests
                 Runner.TestCase("labels and probabilities in one pass", WithProbabilities),
                 Runner.TestCase("many small images at once", Many),
                 Runner.TestCase("folds are averaged", Folds),
+                Runner.TestCase("a folder of Python's nnU-Net is a model", OfPython),
                 Runner.TestCase("several threads, disposal and cancellation", Threads),
                 Runner.TestCase("messages", Messages),
             ]
@@ -194,6 +195,20 @@ internal static class PredictorTests
             Check.Same(both.Predict(image).ToArray(), one.Predict(image).ToArray(), "twice the same fold");
             Check.Throws<ArgumentException>(() => Predictor.Load([]));
         });
+
+    // Labels and mirrored, tiled prediction by numpy's steps of Python's logits; golden/README.md has the origin.
+    private static void OfPython()
+    {
+        foreach (var name in new[] { "plane", "space" })
+        {
+            var folder = Path.Combine(Check.Repository(), "tests", "golden", "nnunet", name);
+            using var predictor = Predictor.Load(folder);
+            var image = Image.Read(Path.Combine(folder, "image.npy"));
+            var found = predictor.Predict(image.Pixels, PixelLayout.Planar(image.Extent));
+            var wanted = LabelMap.Read(Path.Combine(folder, "labels.npy"));
+            Check.Same(found.ToArray(), wanted.ToArray(), name);
+        }
+    }
 
     private static void Threads()
     {

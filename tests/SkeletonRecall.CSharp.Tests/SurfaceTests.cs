@@ -121,16 +121,6 @@ internal static class SurfaceTests
         }
     }
 
-    private static string ApprovedFile()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "SkeletonRecall.sln")))
-        {
-            folder = folder.Parent ?? throw new DirectoryNotFoundException("The repository of these tests is wanted.");
-        }
-        return Path.Combine(folder.FullName, "tests", "SkeletonRecall.CSharp.Tests", "surface.txt");
-    }
-
     // Members of the same text under different types are told apart by their type's line before them.
     private static HashSet<string> Lines(string text)
     {
@@ -146,7 +136,7 @@ internal static class SurfaceTests
 
     private static void Approved()
     {
-        var path = ApprovedFile();
+        var path = Path.Combine(Check.Repository(), "tests", "SkeletonRecall.CSharp.Tests", "surface.txt");
         var found = PublicSurface.Of(Facade);
         if (Environment.GetEnvironmentVariable("SKELETONRECALL_APPROVE") == "1")
         {
