@@ -27,6 +27,12 @@ public sealed record FolderOptions
     /// <summary>Into how many parts the cases are shared out; 1 by default.</summary>
     public int Parts { get; init; } = 1;
 
+    /// <summary>Where the network lives; the processor by default.</summary>
+    public Device Device { get; init; } = Device.Cpu;
+
+    /// <summary>In what convolutions are computed; single precision by default.</summary>
+    public Precision Precision { get; init; } = Precision.Float32;
+
     internal Pipeline.PredictRequest ToCore(IReadOnlyList<string> checkpoints, string input, string output) =>
         new(
             Interop.ToList(checkpoints),
@@ -38,7 +44,9 @@ public sealed record FolderOptions
             KeepExisting,
             SaveProbabilities,
             Part,
-            Parts
+            Parts,
+            Device.ToCore(),
+            Precision.ToCore()
         );
 }
 

@@ -29,6 +29,9 @@ public sealed record WeighOptions
 
     /// <summary>Seed of the batches, and of the weights without a checkpoint; 0 by default.</summary>
     public int Seed { get; init; }
+
+    /// <summary>Where tensors live; the processor by default.</summary>
+    public Device Device { get; init; } = Device.Cpu;
 }
 
 /// <summary>How hard a term of an objective pulls: means over batches, without its weight.</summary>
@@ -78,7 +81,8 @@ public static class WeightFinder
                     Interop.ToOption(options.Objective?.Core),
                     options.Batches,
                     options.Ratio,
-                    options.Seed
+                    options.Seed,
+                    options.Device.ToCore()
                 ),
                 Interop.ToReport(null)
             )

@@ -185,6 +185,13 @@ module Pipeline =
                         WithHeads = withHeads
                     })
 
+    // What a training takes at least is reckoned for the processor's memory.
+    let private requireMemory (request: TrainRequest) (configuration: Configuration) (dataset: Dataset) =
+        if request.Train.Device = Device.Cpu then
+            TrainMemory.require (TrainMemory.ofMachine ()) configuration dataset
+        else
+            Ok()
+
     // What changes the numbers of a run that goes on: device and precision by more, threads by its last bits.
     let private noteChanges (note: string -> unit) (options: TrainOptions) (resume: Checkpoint option) : unit =
         LibTorch.ensure ()
@@ -298,7 +305,7 @@ module Pipeline =
                 | Some plans ->
                     Problem.attempt {
                         let! configuration = planned request plans
-                        do! TrainMemory.require (TrainMemory.ofMachine ()) configuration dataset
+                        do! requireMemory request configuration dataset
                         let setup = setup plans configuration
 
                         match! storedCases request folder dataset plans configuration wanted with
@@ -315,7 +322,7 @@ module Pipeline =
                     Problem.attempt {
                         let! cases = readCases folder dataset note ids
                         let! plans, configuration = plannedOnTheSpot request dataset cases
-                        do! TrainMemory.require (TrainMemory.ofMachine ()) configuration dataset
+                        do! requireMemory request configuration dataset
                         let setup = setup plans configuration
                         let chosen = cases |> List.filter (fun case -> List.contains case.Id wanted)
                         let! prepared = chosen |> Problem.traverse (inMemory setup)

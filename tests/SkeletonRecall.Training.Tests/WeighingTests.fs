@@ -18,6 +18,7 @@ let private weighed (request: PrepareRequest) (configuration: string) : Result<W
             Batches = 1
             Ratio = 1.0
             Seed = 0
+            Device = Device.Cpu
         }
         still
 
