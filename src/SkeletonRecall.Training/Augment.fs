@@ -6,47 +6,6 @@ open SkeletonRecall
 /// A random change of a patch.
 type Augment = Rng -> Patch -> Patch
 
-/// How likely and how strong each change is. Probabilities are per patch unless said otherwise.
-type AugmentOptions =
-    {
-        /// Probability of a rotation, by any angle that the patch's shape allows.
-        Rotation: float
-        /// Probability of a scaling, the same on all axes.
-        Scaling: float
-        /// Range of the factor; above 1 more of the case is shrunk into the patch.
-        ScalingRange: float * float
-        /// Probability of Gaussian noise.
-        Noise: float
-        /// Range of the noise's standard deviation.
-        NoiseRange: float * float
-        /// Probability of a Gaussian blur; each channel then takes part with probability 1/2.
-        Blur: float
-        /// Range of the blur's sigma in voxels, drawn for each axis.
-        BlurRange: float * float
-        /// Probability of multiplying each channel by a factor.
-        Brightness: float
-        /// Range of that factor, see `Intensity.factor`.
-        BrightnessRange: float * float
-        /// Probability of stretching each channel about its mean.
-        Contrast: float
-        /// Range of that factor.
-        ContrastRange: float * float
-        /// Probability of simulating a low resolution; each channel then takes part with probability 1/2.
-        LowResolution: float
-        /// Range of the zoom.
-        LowResolutionRange: float * float
-        /// Probability of a gamma change of the inverted image.
-        InvertedGamma: float
-        /// Probability of a gamma change.
-        Gamma: float
-        /// Range of the exponent of both.
-        GammaRange: float * float
-        /// Probability of mirroring, for each axis; 0 where left and right have labels of their own.
-        Mirror: float
-        /// The axes (0 = slowest of the patch) that may be mirrored; None for all.
-        MirrorAxes: int list option
-    }
-
 /// nnU-Net's augmentation, composed of small steps in its order.
 [<RequireQualifiedAccess>]
 module Augment =
@@ -136,17 +95,15 @@ module Augment =
                 ]
             | _ -> invalidArg (nameof final) $"A patch has 2 or 3 axes; got %A{final}."
 
-    /// Rotates and scales with the options' probabilities and reduces the patch to its final size;
-    /// a patch that is neither rotated nor scaled is cropped.
-    let spatial (options: AugmentOptions) (final: int list) (rng: Rng) (patch: Patch) : Patch =
-        let size = Extent.ofShape final
+    /// The transform that rotates and scales with the options' probabilities; None where it does neither.
+    let internal drawTransform (options: AugmentOptions) (final: int list) (rng: Rng) : Spatial.Transform option =
         let rotate = rng.Chance options.Rotation
         let scale = rng.Chance options.Scaling
 
         if not rotate && not scale then
-            FirstStage.along (Patch.centreCrop size) patch
+            None
         else
-            let inPlane = size.Rank = 2 || slicewise final
+            let inPlane = final.Length = 2 || slicewise final
             let most = largestRotation final
             let angle () = rng.Uniform(-most, most)
 
@@ -160,107 +117,226 @@ module Augment =
                     let aboutRows = angle ()
                     Spatial.rotation aboutSlices aboutRows (angle ())
 
-            let transform =
-                if scale then
-                    Spatial.scaled (rng.Uniform options.ScalingRange) (not inPlane) rotation
-                else
-                    rotation
+            if scale then
+                Some(Spatial.scaled (rng.Uniform options.ScalingRange) (not inPlane) rotation)
+            else
+                Some rotation
 
-            FirstStage.along (Spatial.resample size transform) patch
+    /// Rotates and scales with the options' probabilities and reduces the patch to its final size;
+    /// a patch that is neither rotated nor scaled is cropped.
+    let spatial (options: AugmentOptions) (final: int list) (rng: Rng) (patch: Patch) : Patch =
+        let size = Extent.ofShape final
 
-    let private onImage (change: Image -> Image) (patch: Patch) : Patch =
-        { patch with
-            Image = change patch.Image
-        }
+        match drawTransform options final rng with
+        | None -> FirstStage.along (Patch.centreCrop size) patch
+        | Some transform -> FirstStage.along (Spatial.resample size transform) patch
 
-    /// A factor for each channel.
-    let private factors (range: float * float) (rng: Rng) (image: Image) : float[] =
-        Array.init image.Channels (fun _ -> Intensity.factor (fst range) (snd range) rng)
+    // A change of values in place: what is drawn for a canvas of so many channels of an extent. Draws come in the order in which
+    // they are used, so that a change is applied before the next one is drawn.
+    type private Change = AugmentOptions -> Rng -> int -> Extent -> (Canvas -> unit) option
 
-    /// The change of one channel, for each channel with probability 1/2.
-    let private someChannels (rng: Rng) (change: int -> Image -> Image) (image: Image) : Image =
-        List.fold
-            (fun image channel -> if rng.Chance 0.5 then change channel image else image)
-            image
-            [ 0 .. image.Channels - 1 ]
+    // The place of a channel.
+    let private start (canvas: Canvas) (channel: int) : int =
+        canvas.ImageStart + channel * canvas.Extent.Count
+
+    // A change of each channel, with a number of its own.
+    let private eachChannel
+        (draw: Rng -> float)
+        (change: float32 -> float32[] -> int -> int -> unit)
+        (rng: Rng)
+        (channels: int)
+        : (Canvas -> unit) option =
+        let numbers = Array.init channels (fun _ -> draw rng)
+
+        Some(fun canvas ->
+            for channel in 0 .. channels - 1 do
+                change (float32 numbers[channel]) canvas.Image (start canvas channel) canvas.Extent.Count)
+
+    // A change of each channel with probability 1/2, drawn when it takes part.
+    let private someChannels
+        (draw: Rng -> 'Drawn)
+        (change: 'Drawn -> Canvas -> int -> unit)
+        (rng: Rng)
+        (channels: int)
+        : (Canvas -> unit) option =
+        let drawn =
+            [
+                for channel in 0 .. channels - 1 do
+                    if rng.Chance 0.5 then
+                        channel, draw rng
+            ]
+
+        Some(fun canvas ->
+            for channel, drawn in drawn do
+                change drawn canvas (start canvas channel))
+
+    let private factor (range: float * float) (rng: Rng) : float =
+        Intensity.factor (fst range) (snd range) rng
+
+    let private noiseChange (options: AugmentOptions) (rng: Rng) (channels: int) (_: Extent) : (Canvas -> unit) option =
+        if rng.Chance options.Noise then
+            let deviation = float32 (rng.Uniform options.NoiseRange)
+
+            Some(fun canvas ->
+                for channel in 0 .. channels - 1 do
+                    NormalNoise.add deviation rng canvas.Image (start canvas channel) canvas.Extent.Count)
+        else
+            None
+
+    let private blurChange
+        (options: AugmentOptions)
+        (rng: Rng)
+        (channels: int)
+        (extent: Extent)
+        : (Canvas -> unit) option =
+        if rng.Chance options.Blur then
+            someChannels
+                (fun rng -> extent.Shape |> List.map (fun _ -> rng.Uniform options.BlurRange))
+                (fun sigmas canvas from -> Blurring.blur (Intensity.kernels sigmas) extent canvas.Image from)
+                rng
+                channels
+        else
+            None
+
+    let private brightnessChange
+        (options: AugmentOptions)
+        (rng: Rng)
+        (channels: int)
+        (_: Extent)
+        : (Canvas -> unit) option =
+        if rng.Chance options.Brightness then
+            eachChannel (factor options.BrightnessRange) IntensityInPlace.brightness rng channels
+        else
+            None
+
+    let private contrastChange
+        (options: AugmentOptions)
+        (rng: Rng)
+        (channels: int)
+        (_: Extent)
+        : (Canvas -> unit) option =
+        if rng.Chance options.Contrast then
+            eachChannel (factor options.ContrastRange) IntensityInPlace.contrast rng channels
+        else
+            None
+
+    let private lowResolutionChange
+        (options: AugmentOptions)
+        (rng: Rng)
+        (channels: int)
+        (extent: Extent)
+        : (Canvas -> unit) option =
+        if rng.Chance options.LowResolution then
+            let small (zoom: float) : Extent =
+                let factors =
+                    extent.Shape
+                    |> List.mapi (fun axis _ -> if axis = 0 && slicewise extent.Shape then 1.0 else zoom)
+
+                Intensity.lowered factors extent
+
+            someChannels
+                (fun rng -> small (rng.Uniform options.LowResolutionRange))
+                (fun small canvas from -> LowResolution.simulate extent small canvas.Image from)
+                rng
+                channels
+        else
+            None
+
+    let private gammaChange
+        (inverted: bool)
+        (probability: AugmentOptions -> float)
+        (options: AugmentOptions)
+        (rng: Rng)
+        (channels: int)
+        (_: Extent)
+        : (Canvas -> unit) option =
+        if rng.Chance(probability options) then
+            eachChannel (factor options.GammaRange) (IntensityInPlace.gamma inverted) rng channels
+        else
+            None
+
+    // The change on a copy of the image, where there is one.
+    let private onCopy (change: Change) (options: AugmentOptions) (rng: Rng) (patch: Patch) : Patch =
+        match change options rng patch.Image.Channels patch.Image.Extent with
+        | None -> patch
+        | Some apply ->
+            let changed =
+                { patch with
+                    Image =
+                        { patch.Image with
+                            Data = Array.copy patch.Image.Data
+                        }
+                }
+
+            apply (Patch.canvasOf changed)
+            changed
+
+    let private invertedGammaChange: Change =
+        gammaChange true (fun options -> options.InvertedGamma)
+
+    let private plainGammaChange: Change =
+        gammaChange false (fun options -> options.Gamma)
+
+    // In nnU-Net's order.
+    let private changes: Change list =
+        [
+            noiseChange
+            blurChange
+            brightnessChange
+            contrastChange
+            lowResolutionChange
+            invertedGammaChange
+            plainGammaChange
+        ]
+
+    /// Noise, blur, brightness, contrast, low resolution and gamma on a canvas.
+    let internal changeInPlace (options: AugmentOptions) (rng: Rng) (canvas: Canvas) : unit =
+        for change in changes do
+            change options rng canvas.Channels canvas.Extent
+            |> Option.iter (fun apply -> apply canvas)
 
     /// Gaussian noise.
-    let noise (options: AugmentOptions) (rng: Rng) (patch: Patch) : Patch =
-        if rng.Chance options.Noise then
-            let deviation = rng.Uniform options.NoiseRange
-            onImage (Intensity.noise deviation rng) patch
-        else
-            patch
+    let noise (options: AugmentOptions) (rng: Rng) (patch: Patch) : Patch = onCopy noiseChange options rng patch
 
     /// Gaussian blur.
-    let blur (options: AugmentOptions) (rng: Rng) (patch: Patch) : Patch =
-        if rng.Chance options.Blur then
-            let change (channel: int) (image: Image) : Image =
-                let sigmas = image.Extent.Shape |> List.map (fun _ -> rng.Uniform options.BlurRange)
-
-                Intensity.blur channel sigmas image
-
-            onImage (someChannels rng change) patch
-        else
-            patch
+    let blur (options: AugmentOptions) (rng: Rng) (patch: Patch) : Patch = onCopy blurChange options rng patch
 
     /// Multiplicative brightness.
     let brightness (options: AugmentOptions) (rng: Rng) (patch: Patch) : Patch =
-        if rng.Chance options.Brightness then
-            onImage (Intensity.brightness (factors options.BrightnessRange rng patch.Image)) patch
-        else
-            patch
+        onCopy brightnessChange options rng patch
 
     /// Contrast.
-    let contrast (options: AugmentOptions) (rng: Rng) (patch: Patch) : Patch =
-        if rng.Chance options.Contrast then
-            onImage (Intensity.contrast (factors options.ContrastRange rng patch.Image)) patch
-        else
-            patch
+    let contrast (options: AugmentOptions) (rng: Rng) (patch: Patch) : Patch = onCopy contrastChange options rng patch
 
     /// A simulated low resolution; flat volumes keep their slices.
     let lowResolution (options: AugmentOptions) (rng: Rng) (patch: Patch) : Patch =
-        if rng.Chance options.LowResolution then
-            let shape = patch.Image.Extent.Shape
-
-            let change (channel: int) (image: Image) : Image =
-                let factor = rng.Uniform options.LowResolutionRange
-
-                let factors =
-                    shape
-                    |> List.mapi (fun axis _ -> if axis = 0 && slicewise shape then 1.0 else factor)
-
-                Intensity.lowResolution channel factors image
-
-            onImage (someChannels rng change) patch
-        else
-            patch
+        onCopy lowResolutionChange options rng patch
 
     /// Gamma, of the inverted image and of the image itself.
     let gamma (options: AugmentOptions) (rng: Rng) (patch: Patch) : Patch =
-        let change (inverted: bool) (probability: float) (patch: Patch) : Patch =
-            if rng.Chance probability then
-                onImage (Intensity.gamma inverted (factors options.GammaRange rng patch.Image)) patch
-            else
-                patch
+        patch
+        |> onCopy invertedGammaChange options rng
+        |> onCopy plainGammaChange options rng
 
-        patch |> change true options.InvertedGamma |> change false options.Gamma
-
-    /// Reversal of each axis with the options' probability.
-    let mirror (options: AugmentOptions) (rng: Rng) (patch: Patch) : Patch =
+    /// The axes that are mirrored with the options' probability.
+    let internal drawMirror (options: AugmentOptions) (rng: Rng) (rank: int) : bool list =
         let isAllowed (axis: int) =
             options.MirrorAxes |> Option.forall (List.contains axis)
 
-        let axes =
-            patch.Image.Extent.Shape
-            |> List.mapi (fun axis _ -> rng.Chance options.Mirror && isAllowed axis)
+        List.init rank (fun axis -> rng.Chance options.Mirror && isAllowed axis)
 
-        FirstStage.along (Spatial.mirror axes) patch
+    /// Reversal of each axis with the options' probability.
+    let mirror (options: AugmentOptions) (rng: Rng) (patch: Patch) : Patch =
+        FirstStage.along (Spatial.mirror (drawMirror options rng patch.Image.Extent.Rank)) patch
 
     /// Labels of -1 become background, 0.
+    let internal removeOutsideInPlace (canvas: Canvas) : unit =
+        Span<int16>(canvas.Labels, canvas.LabelStart, canvas.Extent.Count).Replace(Patch.Outside, 0s)
+
+    /// Labels of -1 become background, 0, those of a first stage too.
     let removeOutside (patch: Patch) : Patch =
         let inside (map: LabelMap) : LabelMap =
-            if Array.contains Patch.Outside map.Data then
+            if map.Data.AsSpan().Contains Patch.Outside then
                 map |> Volume.map (fun label -> if label = Patch.Outside then 0s else label)
             else
                 map

@@ -55,6 +55,13 @@ type BatchOptions =
         Ignore: int option
     }
 
+/// What tubes are made of, beside the labels of a patch.
+type internal BatchPart =
+    {
+        Spacing: Spacing
+        Skeleton: PatchSkeleton option
+    }
+
 /// Putting patches together.
 [<RequireQualifiedAccess>]
 module Batch =
@@ -108,7 +115,7 @@ module Batch =
             values
         else
             let count = values.Length / extent.Count
-            let result = Array.zeroCreate<'T>(count * target.Count)
+            let result = BatchMemory.take<'T>(count * target.Count)
 
             for i in 0 .. count - 1 do
                 shrinkInto values (i * extent.Count) extent target result (i * target.Count)
@@ -194,34 +201,98 @@ module Batch =
         | AllHeads -> Some MaxPooled
         | AllHeadsNearest -> Some Nearest
 
-    let private concat (parts: 'T[] list) : 'T[] = Array.concat parts
+    let private mapOf (extent: Extent) (part: BatchPart) (labels: ReadOnlySpan<int16>) : LabelMap =
+        Volume.create extent (labels.ToArray()) |> Volume.withSpacing part.Spacing
 
     // The tube of one patch: ids, or a channel of 0 and 1 per region. Tubes from the skeleton of the case are of the merged
     // foreground there.
     let private tubeInto
         (options: TubeOptions)
         (regions: int16 list list)
-        (patch: Patch)
-        (labels: LabelMap)
+        (extent: Extent)
+        (part: BatchPart)
+        (labels: ReadOnlySpan<int16>)
         (target: Span<int16>)
         : unit =
-        match regions, patch.Skeleton with
-        | [], None -> Tube.ofLabelsInto options labels.Extent labels.Spacing (ReadOnlySpan labels.Data) target
-        | [], Some skeleton -> (PatchSkeleton.tube options labels skeleton).Data.CopyTo target
+        match regions, part.Skeleton with
+        | [], None -> Tube.ofLabelsInto options extent part.Spacing labels target
+        | [], Some skeleton -> (PatchSkeleton.tube options (mapOf extent part labels) skeleton).Data.CopyTo target
         | _, None ->
-            let tubes = regionTubes options regions labels
+            let tubes = regionTubes options regions (mapOf extent part labels)
 
             for at in 0 .. tubes.Length - 1 do
                 target[at] <- int16 tubes[at]
         | _, Some skeleton ->
-            let ids = (PatchSkeleton.tube options labels skeleton).Data
+            let ids = (PatchSkeleton.tube options (mapOf extent part labels) skeleton).Data
 
             let tubes =
                 regions
                 |> List.map (fun members -> ids |> Array.map (fun id -> if List.contains id members then 1s else 0s))
-                |> concat
+                |> Array.concat
 
             tubes.CopyTo target
+
+    /// The batch of images and labels that lie patch after patch already; `labels` becomes the batch's own. See `create`.
+    let internal assemble
+        (options: BatchOptions)
+        (channels: int)
+        (extent: Extent)
+        (parts: BatchPart list)
+        (images: float32[])
+        (labels: int16[])
+        : Batch =
+        if options.HeadExtents.IsEmpty then
+            invalidArg (nameof options) "A batch needs the extent of at least one head."
+
+        let valid =
+            options.Ignore
+            |> Option.map (fun ignored ->
+                let valid =
+                    labels |> Array.map (fun label -> if int label = ignored then 0uy else 1uy)
+
+                if ignored >= 0 && ignored <= int Int16.MaxValue then
+                    labels.AsSpan().Replace(int16 ignored, 0s)
+
+                valid)
+
+        let skeleton =
+            options.Tube
+            |> Option.map (fun tube ->
+                let count = extent.Count * max 1 options.Regions.Length
+                let tubes = BatchMemory.take<int16>(count * parts.Length)
+
+                parts
+                |> List.iteri (fun number part ->
+                    tubeInto
+                        tube
+                        options.Regions
+                        extent
+                        part
+                        (ReadOnlySpan(labels, number * extent.Count, extent.Count))
+                        (Span(tubes, number * count, count)))
+
+                tubes)
+
+        let head (number: int) (size: Extent) : HeadTarget =
+            {
+                Extent = size
+                Labels = shrink extent size labels
+                Skeleton =
+                    match skeleton, options.CoarseTube with
+                    | Some _, None when number > 0 -> None
+                    | Some finest, Some MaxPooled -> Some(poolTube extent size finest)
+                    | _ -> Option.map (shrink extent size) skeleton
+                Valid = Option.map (shrink extent size) valid
+            }
+
+        {
+            Size = parts.Length
+            Channels = channels
+            Extent = extent
+            Images = images
+            Regions = options.Regions
+            Heads = List.mapi head options.HeadExtents
+        }
 
     /// Puts augmented patches together and makes their targets. Tubes are made here, at full resolution, from the labels of
     /// each augmented patch or, where the patch has it, from the skeleton of its case; coarser heads take labels and
@@ -241,60 +312,40 @@ module Batch =
                     (nameof patches)
                     $"All patches of a batch have the same channels; got %d{first.Channels} and %d{patch.Image.Channels}."
 
-        if options.HeadExtents.IsEmpty then
-            invalidArg (nameof options) "A batch needs the extent of at least one head."
-
-        let ignored (label: int16) : bool = Some(int label) = options.Ignore
-
-        let labels =
+        let parts: BatchPart list =
             patches
             |> List.map (fun patch ->
-                match options.Ignore with
-                | None -> patch.Labels
-                | Some _ -> patch.Labels |> Volume.map (fun label -> if ignored label then 0s else label))
+                {
+                    Spacing = patch.Labels.Spacing
+                    Skeleton = patch.Skeleton
+                })
 
-        let skeleton =
-            options.Tube
-            |> Option.map (fun tube ->
-                let count = first.Extent.Count * max 1 options.Regions.Length
-                let tubes = Array.zeroCreate<int16>(count * patches.Length)
+        assemble
+            options
+            first.Channels
+            first.Extent
+            parts
+            (patches |> List.map (fun patch -> patch.Image.Data) |> Array.concat)
+            (patches |> List.map (fun patch -> patch.Labels.Data) |> Array.concat)
 
-                List.zip patches labels
-                |> List.iteri (fun number (patch, map) ->
-                    tubeInto tube options.Regions patch map (Span(tubes, number * count, count)))
+    /// Gives the batch's arrays to batches that follow. Nobody may use the batch afterwards.
+    let recycle (batch: Batch) : unit =
+        BatchMemory.give batch.Images
 
-                tubes)
+        // Heads of one size share an array.
+        let arrays =
+            batch.Heads
+            |> List.collect (fun head -> head.Labels :: Option.toList head.Skeleton)
 
-        let valid =
-            options.Ignore
-            |> Option.map (fun _ ->
-                patches
-                |> List.map (fun patch ->
-                    patch.Labels.Data |> Array.map (fun label -> if ignored label then 0uy else 1uy))
-                |> concat)
+        arrays
+        |> List.iteri (fun number array ->
+            let isShared =
+                arrays
+                |> List.take number
+                |> List.exists (fun other -> obj.ReferenceEquals(other, array))
 
-        let labels = labels |> List.map (fun map -> map.Data) |> concat
-
-        let head (number: int) (extent: Extent) : HeadTarget =
-            {
-                Extent = extent
-                Labels = shrink first.Extent extent labels
-                Skeleton =
-                    match skeleton, options.CoarseTube with
-                    | Some _, None when number > 0 -> None
-                    | Some finest, Some MaxPooled -> Some(poolTube first.Extent extent finest)
-                    | _ -> Option.map (shrink first.Extent extent) skeleton
-                Valid = Option.map (shrink first.Extent extent) valid
-            }
-
-        {
-            Size = patches.Length
-            Channels = first.Channels
-            Extent = first.Extent
-            Images = patches |> List.map (fun patch -> patch.Image.Data) |> concat
-            Regions = options.Regions
-            Heads = List.mapi head options.HeadExtents
-        }
+            if not isShared then
+                BatchMemory.give array)
 
     /// Labels, patch after patch, as channels of 0 and 1, (patch, region, spatial...): 1 where the label is one of the region's.
     let regionChannels (regions: int16 list list) (patches: int) (labels: int16[]) : byte[] =

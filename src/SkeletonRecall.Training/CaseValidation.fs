@@ -62,7 +62,7 @@ module CaseValidation =
             let name = CaseId.value case.Id
 
             let corner = List.replicate case.Extent.Rank 0
-            let whole = case.Cut case.Extent corner
+            let whole = Sampler.box case.Extent corner case
 
             let seen =
                 { whole with

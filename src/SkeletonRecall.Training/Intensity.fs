@@ -1,10 +1,87 @@
 namespace SkeletonRecall.Training
 
 open System
+open System.Runtime.Intrinsics
 open SkeletonRecall
 
-/// What happens to the values of one channel, in place.
-type private ChannelChange = delegate of channel: int * values: Span<float32> -> unit
+/// Changes of `count` values of one channel from `start` on, in place: the workers behind `Intensity`.
+[<RequireQualifiedAccess>]
+module internal IntensityInPlace =
+
+    // Whole vectors and then the last values, one by one.
+    let inline private change
+        ([<InlineIfLambda>] lanes: Vector512<float32> -> Vector512<float32>)
+        (values: float32[])
+        (start: int)
+        (count: int)
+        : unit =
+        let stop = start + (count &&& ~~~15)
+        let mutable at = start
+
+        while at < stop do
+            Lanes.store values at (lanes (Lanes.load values at))
+            at <- at + 16
+
+        if stop < start + count then
+            let rest = Array.zeroCreate<float32> 16
+            Array.Copy(values, stop, rest, 0, start + count - stop)
+            Lanes.store rest 0 (lanes (Lanes.load rest 0))
+            Array.Copy(rest, 0, values, stop, start + count - stop)
+
+    let brightness (factor: float32) (values: float32[]) (start: int) (count: int) : unit =
+        let factors = Vector512.Create factor
+        change (fun lanes -> lanes * factors) values start count
+
+    let contrast (factor: float32) (values: float32[]) (start: int) (count: int) : unit =
+        let moments = Moments.ofValues values start count
+        let lows = Vector512.Create moments.Low
+        let highs = Vector512.Create moments.High
+        let centre = Vector512.Create(float32 moments.Mean)
+        let factors = Vector512.Create factor
+
+        change
+            (fun lanes ->
+                Vector512.MaxNative(
+                    lows,
+                    Vector512.MinNative(highs, Vector512.FusedMultiplyAdd(lanes - centre, factors, centre))
+                ))
+            values
+            start
+            count
+
+    let gamma (inverted: bool) (exponent: float32) (values: float32[]) (start: int) (count: int) : unit =
+        let before = Moments.ofValues values start count
+        let sign = if inverted then -1.0f else 1.0f
+        let low = if inverted then -before.High else before.Low
+        let range = before.High - before.Low
+        // sign * value * divisor - low * divisor is the place within the range.
+        let divisor = 1.0f / max range 1e-7f
+        let signs = Vector512.Create sign
+        let lows = Vector512.Create low
+        let ranges = Vector512.Create range
+        let divisors = Vector512.Create divisor
+        let exponents = Vector512.Create exponent
+
+        change
+            (fun lanes ->
+                let place = (lanes * signs - lows) * divisors
+                Vector512.FusedMultiplyAdd(Lanes.exp (exponents * Lanes.log place), ranges, lows))
+            values
+            start
+            count
+
+        let after = Moments.ofValues values start count
+        // The standard deviations share the factor n - 1.
+        let unit = sqrt (float (max 1 (count - 1)))
+
+        let stretch =
+            float32 (sqrt before.Scatter / unit / max (sqrt after.Scatter / unit) 1e-7)
+            * sign
+
+        let shift = Vector512.Create(float32 after.Mean)
+        let mean = Vector512.Create(float32 before.Mean)
+        let stretches = Vector512.Create stretch
+        change (fun lanes -> Vector512.FusedMultiplyAdd(lanes - shift, stretches, mean)) values start count
 
 /// Changes of an image's values that leave its geometry alone. Each function returns a fresh image.
 [<RequireQualifiedAccess>]
@@ -18,246 +95,63 @@ module Intensity =
         else
             rng.Uniform(max low 1.0, high)
 
-    let private mapChannels (change: ChannelChange) (image: Image) : Image =
-        let result =
-            { image with
-                Data = Array.copy image.Data
-            }
+    let private copied (image: Image) : Image =
+        { image with
+            Data = Array.copy image.Data
+        }
+
+    // Each channel with its number through a change in place.
+    let private mapChannels (change: int -> float32[] -> int -> int -> unit) (image: Image) : Image =
+        let result = copied image
+        let count = image.Extent.Count
 
         for channel in 0 .. image.Channels - 1 do
-            change.Invoke(channel, Image.channel channel result)
+            change channel result.Data (channel * count) count
 
         result
 
     /// Adds normal noise of the given standard deviation, independent for every voxel of every channel.
     let noise (deviation: float) (rng: Rng) (image: Image) : Image =
-        image
-        |> mapChannels (
-            ChannelChange(fun _ values ->
-                for i in 0 .. values.Length - 1 do
-                    values[i] <- values[i] + float32 (deviation * rng.Gaussian()))
-        )
+        mapChannels (fun _ -> NormalNoise.add (float32 deviation) rng) image
 
     /// Multiplies each channel by its factor.
     let brightness (factors: float[]) (image: Image) : Image =
-        image
-        |> mapChannels (
-            ChannelChange(fun channel values ->
-                let factor = float32 factors[channel]
-
-                for i in 0 .. values.Length - 1 do
-                    values[i] <- values[i] * factor)
-        )
+        mapChannels (fun channel -> IntensityInPlace.brightness (float32 factors[channel])) image
 
     /// Stretches each channel about its mean by its factor; values stay within the channel's old range.
     let contrast (factors: float[]) (image: Image) : Image =
-        image
-        |> mapChannels (
-            ChannelChange(fun channel values ->
-                let factor = float32 factors[channel]
-                let centre = float32 (Values.mean (Span.op_Implicit values))
-                let struct (low, high) = Values.range (Span.op_Implicit values)
-
-                for i in 0 .. values.Length - 1 do
-                    values[i] <- max low (min high ((values[i] - centre) * factor + centre)))
-        )
+        mapChannels (fun channel -> IntensityInPlace.contrast (float32 factors[channel])) image
 
     /// x -> ((x - min) / range)^gamma * range + min for each channel with its exponent, then shifted and scaled to the channel's
     /// old mean and standard deviation (of a sample, n - 1). `inverted` does so on -x.
     let gamma (inverted: bool) (exponents: float[]) (image: Image) : Image =
-        image
-        |> mapChannels (
-            ChannelChange(fun channel values ->
-                let sign = if inverted then -1.0f else 1.0f
-                let exponent = float32 exponents[channel]
-
-                for i in 0 .. values.Length - 1 do
-                    values[i] <- sign * values[i]
-
-                let struct (low, high) = Values.range (Span.op_Implicit values)
-                let oldMean = Values.mean (Span.op_Implicit values)
-                let oldScatter = Values.scatter (Span.op_Implicit values) oldMean
-                let range = high - low
-                let divisor = 1.0f / max range 1e-7f
-
-                for i in 0 .. values.Length - 1 do
-                    values[i] <- MathF.Pow((values[i] - low) * divisor, exponent) * range + low
-
-                let newMean = Values.mean (Span.op_Implicit values)
-                let newScatter = Values.scatter (Span.op_Implicit values) newMean
-                // The standard deviations share the factor n - 1.
-                let unit = sqrt (float (max 1 (values.Length - 1)))
-
-                let stretch = float32 (sqrt oldScatter / unit / max (sqrt newScatter / unit) 1e-7)
-
-                let newMean, oldMean = float32 newMean, float32 oldMean
-
-                for i in 0 .. values.Length - 1 do
-                    values[i] <- sign * ((values[i] - newMean) * stretch + oldMean))
-        )
+        mapChannels (fun channel -> IntensityInPlace.gamma inverted (float32 exponents[channel])) image
 
     /// A sampled Gaussian that sums to 1; as wide as nnU-Net's: the odd number nearest to 6 sigma + 0.5.
-    let kernel (sigma: float) : float32[] =
-        let wanted = 6.0 * sigma + 0.5
-        let radius = max 1 (int (floor (wanted / 2.0)))
+    let kernel (sigma: float) : float32[] = Blurring.kernel sigma
 
-        let weights =
-            Array.init (2 * radius + 1) (fun i -> exp (-0.5 * (float (i - radius) / sigma) ** 2.0))
-
-        let sum = Array.sum weights
-        Array.map (fun weight -> float32 (weight / sum)) weights
-
-    /// An index folded back into 0 .. length - 1, the border itself not repeated.
-    let rec private reflect (length: int) (index: int) : int =
-        if length = 1 then
-            0
-        elif index < 0 then
-            reflect length -index
-        elif index >= length then
-            reflect length (2 * (length - 1) - index)
-        else
-            index
-
-    /// Adds `weight` times each of `source`'s lines along an axis, shifted by `shift`, to `result`. The array is
-    /// (outer, length, inner); a line's element is `inner` values long.
-    let private addShifted
-        (source: ReadOnlySpan<float32>)
-        (result: Span<float32>)
-        (length: int)
-        (inner: int)
-        (shift: int)
-        (weight: float32)
-        : unit =
-        for line in 0 .. source.Length / (length * inner) - 1 do
-            let start = line * length * inner
-
-            if inner = 1 then
-                let from = source.Slice(start, length)
-                let into = result.Slice(start, length)
-                let first = max 0 -shift
-                let last = min length (length - shift)
-
-                for i in 0 .. min first length - 1 do
-                    into[i] <- into[i] + weight * from[reflect length (i + shift)]
-
-                if last > first then
-                    let shifted = from.Slice(first + shift, last - first)
-                    let plain = into.Slice(first, last - first)
-
-                    for i in 0 .. plain.Length - 1 do
-                        plain[i] <- plain[i] + weight * shifted[i]
-
-                for i in max first last .. length - 1 do
-                    into[i] <- into[i] + weight * from[reflect length (i + shift)]
-            else
-                for i in 0 .. length - 1 do
-                    let from = source.Slice(start + reflect length (i + shift) * inner, inner)
-                    let into = result.Slice(start + i * inner, inner)
-
-                    for j in 0 .. inner - 1 do
-                        into[j] <- into[j] + weight * from[j]
+    /// The kernels of sigmas along slices (of a plane: none), rows and columns.
+    let internal kernels (sigmas: float list) : struct (float32[] * float32[] * float32[]) =
+        match List.map kernel sigmas with
+        | [ rows; columns ] -> struct (kernel 0.0, rows, columns)
+        | [ slices; rows; columns ] -> struct (slices, rows, columns)
+        | _ -> invalidArg (nameof sigmas) $"A blur has one sigma per axis, 2 or 3; got %A{sigmas}."
 
     /// Blurs one channel with a Gaussian along each axis (`sigmas` in voxels, slowest axis first; 0 leaves an axis alone). At
     /// the border the image is mirrored without repeating the border.
     let blur (channel: int) (sigmas: float list) (image: Image) : Image =
-        let shape = image.Extent.Shape
-
-        let alongAxis (values: float32[]) (axis: int) (sigma: float) : float32[] =
-            if sigma <= 0.0 then
-                values
-            else
-                let weights = kernel sigma
-                let length = List.item axis shape
-                let inner = List.fold (*) 1 (List.skip (axis + 1) shape)
-                let result = Array.zeroCreate<float32> values.Length
-
-                for i in 0 .. weights.Length - 1 do
-                    addShifted
-                        (ReadOnlySpan<float32> values)
-                        (Span<float32> result)
-                        length
-                        inner
-                        (i - weights.Length / 2)
-                        weights[i]
-
-                result
-
-        let values =
-            List.fold2 alongAxis ((Image.channel channel image).ToArray()) [ 0 .. shape.Length - 1 ] sigmas
-
-        let data = Array.copy image.Data
-        Array.Copy(values, 0, data, channel * image.Extent.Count, values.Length)
-        { image with Data = data }
-
-    /// Resizes lines along one axis of an (outer, length, inner) array to `size` by the given rule: index and weight of the second
-    /// of two neighbours.
-    let private resizeAxis
-        (source: float32[])
-        (length: int)
-        (inner: int)
-        (size: int)
-        (rule: int -> struct (int * int * float32))
-        : float32[] =
-        let outer = source.Length / (length * inner)
-        let result = Array.zeroCreate<float32>(outer * size * inner)
-        let rules = Array.init size rule
-
-        for line in 0 .. outer - 1 do
-            for i in 0 .. size - 1 do
-                let struct (first, second, weight) = rules[i]
-                let a = ReadOnlySpan<float32>(source, (line * length + first) * inner, inner)
-                let b = ReadOnlySpan<float32>(source, (line * length + second) * inner, inner)
-                let into = Span<float32>(result, (line * size + i) * inner, inner)
-
-                for j in 0 .. inner - 1 do
-                    into[j] <- a[j] + weight * (b[j] - a[j])
-
+        let result = copied image
+        Blurring.blur (kernels sigmas) image.Extent result.Data (channel * image.Extent.Count)
         result
 
-    let private nearest (length: int) (size: int) (index: int) : struct (int * int * float32) =
-        let from =
-            min (length - 1) (int (floor ((float index + 0.5) * float length / float size)))
-
-        struct (from, from, 0.0f)
-
-    let private linear (length: int) (size: int) (index: int) : struct (int * int * float32) =
-        let position = max 0.0 ((float index + 0.5) * float length / float size - 0.5)
-
-        let first = min (length - 1) (int position)
-        struct (first, min (length - 1) (first + 1), float32 (position - float first))
+    /// The extent at a lower resolution: round(length * factor) along each axis.
+    let internal lowered (factors: float list) (extent: Extent) : Extent =
+        List.map2 (fun length factor -> max 1 (int (Math.Round(float length * factor: float)))) extent.Shape factors
+        |> Extent.ofShape
 
     /// One channel at a lower resolution: down to round(length * factor) along each axis by the nearest voxel, and up
     /// again linearly. `factors` in (0, 1], slowest axis first; 1 leaves an axis alone.
     let lowResolution (channel: int) (factors: float list) (image: Image) : Image =
-        let shape = image.Extent.Shape
-
-        let small =
-            List.map2 (fun length factor -> max 1 (int (Math.Round(float length * factor)))) shape factors
-
-        let resize
-            (rule: int -> int -> int -> struct (int * int * float32))
-            (fromShape: int list)
-            (toShape: int list)
-            (values: float32[])
-            =
-            // Fastest axis last, so that the axes behind the one at hand still have, and those before it already have, their sizes.
-            List.fold
-                (fun (values: float32[]) axis ->
-                    let length, size = List.item axis fromShape, List.item axis toShape
-
-                    if length = size then
-                        values
-                    else
-                        let inner = List.fold (*) 1 (List.skip (axis + 1) fromShape)
-                        resizeAxis values length inner size (rule length size))
-                values
-                [ 0 .. shape.Length - 1 ]
-
-        let values =
-            (Image.channel channel image).ToArray()
-            |> resize nearest shape small
-            |> resize linear small shape
-
-        let data = Array.copy image.Data
-        Array.Copy(values, 0, data, channel * image.Extent.Count, values.Length)
-        { image with Data = data }
+        let result = copied image
+        LowResolution.simulate image.Extent (lowered factors image.Extent) result.Data (channel * image.Extent.Count)
+        result

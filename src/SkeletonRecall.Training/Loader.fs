@@ -131,6 +131,9 @@ type BatchSource =
         /// Size that augmentation leaves.
         FinalSize: int list
         Augment: Augment
+        /// The options of nnU-Net's augmentation where `Augment` is it: patches are then made where they will lie in the
+        /// batch, which comes to the same.
+        InPlace: AugmentOptions option
         Batch: BatchOptions
     }
 
@@ -158,21 +161,65 @@ module Loader =
     /// The next item; see `Loader.Next`.
     let next (loader: Loader<'Item>) : 'Item = loader.Next()
 
+    // What is drawn for patch j: its random numbers, its case, and whether it must show foreground.
+    let private choose (source: BatchSource) (seed: Seed) (j: int) : struct (Rng * Prepared * bool) =
+        let rng = Seed.rng (Seed.child j seed)
+        let case = source.Cases[rng.NextInt source.Cases.Length]
+        struct (rng, case, Sampler.forced source.Oversampling source.BatchSize j)
+
+    let private drawInPlace (options: AugmentOptions) (source: BatchSource) (seed: Seed) : Batch =
+        let extent = Extent.ofShape source.FinalSize
+        let channels = source.Cases[0].Channels
+        let each = channels * extent.Count
+        let images = BatchMemory.take<float32>(source.BatchSize * each)
+        let labels = BatchMemory.take<int16>(source.BatchSize * extent.Count)
+
+        let parts =
+            [
+                for j in 0 .. source.BatchSize - 1 do
+                    let struct (rng, case, forced) = choose source seed j
+
+                    if case.Channels <> channels then
+                        invalidArg
+                            (nameof source)
+                            $"All cases have the same channels; got %d{channels} and %d{case.Channels}."
+
+                    PatchMaker.make
+                        options
+                        source.InitialSize
+                        source.FinalSize
+                        forced
+                        rng
+                        case
+                        {
+                            Channels = channels
+                            Extent = extent
+                            Image = images
+                            ImageStart = j * each
+                            Labels = labels
+                            LabelStart = j * extent.Count
+                        }
+            ]
+
+        Batch.assemble source.Batch channels extent parts images labels
+
     /// One batch: cases are drawn uniformly, with replacement; patch j has random numbers of its own.
     let draw (source: BatchSource) (seed: Seed) : Batch =
-        [
-            for j in 0 .. source.BatchSize - 1 do
-                let rng = Seed.rng (Seed.child j seed)
-                let case = source.Cases[rng.NextInt source.Cases.Length]
-                let forced = Sampler.forced source.Oversampling source.BatchSize j
+        match source.InPlace with
+        | Some options -> drawInPlace options source seed
+        | None ->
+            [
+                for j in 0 .. source.BatchSize - 1 do
+                    let struct (rng, case, forced) = choose source seed j
 
-                Sampler.cut source.InitialSize source.FinalSize forced rng case
-                |> source.Augment rng
-        ]
-        |> Batch.create source.Batch
+                    Sampler.cut source.InitialSize source.FinalSize forced rng case
+                    |> source.Augment rng
+            ]
+            |> Batch.create source.Batch
 
     let private source
         (augment: Augment)
+        (inPlace: AugmentOptions)
         (initial: int list)
         (oversampling: float)
         (batch: BatchOptions)
@@ -189,6 +236,7 @@ module Loader =
             InitialSize = initial
             FinalSize = configuration.PatchSize
             Augment = augment
+            InPlace = Some inPlace
             Batch = batch
         }
 
@@ -204,6 +252,7 @@ module Loader =
 
         source
             (Augment.standard augment final)
+            augment
             (Augment.initialSize augment final)
             oversampling
             batch
@@ -218,7 +267,7 @@ module Loader =
         (cases: Prepared[])
         : BatchSource =
         let final = configuration.PatchSize
-        source (Augment.none final) final oversampling batch configuration cases
+        source (Augment.none final) Augment.still final oversampling batch configuration cases
 
     /// Starts a loader of the source's batches.
     let batches (options: LoaderOptions) (source: BatchSource) (seed: Seed) : Loader<Batch> =

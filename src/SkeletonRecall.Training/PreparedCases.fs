@@ -40,7 +40,8 @@ module PreparedCases =
                     Annotated = locations.Annotated
                     Skeleton = skeleton
                     FirstStage = None
-                    Cut = fun size origin -> Patch.cut size origin case.Image labels
+                    Spacing = case.Image.Spacing
+                    CutInto = fun origin canvas -> Patch.cutInto origin case.Image labels canvas
                 })
         | _ -> invalidArg (nameof case) $"Case %s{CaseId.value case.Id} has no labels to draw patches by."
 

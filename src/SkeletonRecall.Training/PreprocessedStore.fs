@@ -205,18 +205,11 @@ module PreprocessedStore =
         | [ row; column ] -> struct (0, row, column)
         | _ -> struct (origin[0], origin[1], origin[2])
 
-    /// The box of extent `size` whose first corner is `origin`, as `Patch.cut` has it: outside the case the image is 0 and the
-    /// labels are -1, and a plane's size out of a volume is one slice. All labels are -1 for a case without labels. Several threads
-    /// may read one case. Throws ArgumentException when the box does not fit the case's rank, and ProblemException when the file
-    /// cannot be read or was replaced since it was opened.
-    let patch (size: Extent) (origin: int list) (case: StoredCase) : Patch =
+    /// Fills a canvas as `patch` does.
+    let internal patchInto (origin: int list) (case: StoredCase) (canvas: Canvas) : unit =
+        let size = canvas.Extent
         let corner = corner case size origin
-
-        let spacing =
-            Spacing.ofList (List.skip (case.Extent.Rank - size.Rank) case.Spacing.Values)
-
-        let data = Array.zeroCreate<float32>(case.Channels * size.Count)
-        let labels = Array.create size.Count Patch.Outside
+        Patch.blank canvas
 
         reading case (fun handle ->
             let image = case.Places["image"]
@@ -227,29 +220,37 @@ module PreprocessedStore =
 
                 readBox case handle first 4 corner size (fun into bytes from count ->
                     ReadOnlySpan<byte>(bytes, from, count)
-                        .CopyTo(MemoryMarshal.AsBytes(Span<float32>(data, channel * size.Count + into, count / 4))))
+                        .CopyTo(
+                            MemoryMarshal.AsBytes(
+                                Span<float32>(
+                                    canvas.Image,
+                                    canvas.ImageStart + channel * size.Count + into,
+                                    count / 4
+                                )
+                            )
+                        ))
 
             match case.Places.TryFind "labels" with
             | None -> ()
             | Some place when place.Type = ElementType.Int16 ->
                 readBox case handle place.First 2 corner size (fun into bytes from count ->
                     ReadOnlySpan<byte>(bytes, from, count)
-                        .CopyTo(MemoryMarshal.AsBytes(Span<int16>(labels, into, count / 2))))
+                        .CopyTo(
+                            MemoryMarshal.AsBytes(Span<int16>(canvas.Labels, canvas.LabelStart + into, count / 2))
+                        ))
             | Some place ->
                 readBox case handle place.First 1 corner size (fun into bytes from count ->
                     for i in 0 .. count - 1 do
-                        labels[into + i] <- int16 (sbyte bytes[from + i])))
+                        canvas.Labels[canvas.LabelStart + into + i] <- int16 (sbyte bytes[from + i])))
 
-        Patch.create
-            {
-                // None of what a first stage left.
-                Channels = case.Channels
-                Extent = size
-                Spacing = spacing
-                Geometry = Geometry.standard size.Rank
-                Data = data
-            }
-            (Volume.create size labels |> Volume.withSpacing spacing)
+    /// The box of extent `size` whose first corner is `origin`, as `Patch.cut` has it: outside the case the image is 0 and the
+    /// labels are -1, and a plane's size out of a volume is one slice. All labels are -1 for a case without labels. Several threads
+    /// may read one case. Throws ArgumentException when the box does not fit the case's rank, and ProblemException when the file
+    /// cannot be read or was replaced since it was opened.
+    let patch (size: Extent) (origin: int list) (case: StoredCase) : Patch =
+        let canvas = Patch.canvas case.Channels size
+        patchInto origin case canvas
+        Patch.ofCanvas (Patch.spacing size.Rank case.Spacing) canvas
 
     /// The positions of its classes. A case without labels has none. Positions outside the case are a problem.
     let locations (case: StoredCase) : Result<ClassLocations, Problem> =
@@ -331,5 +332,6 @@ module PreprocessedStore =
                     Annotated = locations.Annotated
                     Skeleton = None
                     FirstStage = None
-                    Cut = fun size origin -> patch size origin case
+                    Spacing = case.Spacing
+                    CutInto = fun origin canvas -> patchInto origin case canvas
                 })

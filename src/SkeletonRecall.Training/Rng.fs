@@ -71,7 +71,7 @@ type Rng internal (s0: uint64, s1: uint64, s2: uint64, s3: uint64) =
 module Seed =
 
     // SplitMix64's finalizer (Steele, Lea and Flood, 2014).
-    let private mix (value: uint64) : uint64 =
+    let internal mix (value: uint64) : uint64 =
         let z = (value ^^^ (value >>> 30)) * 0xBF58476D1CE4E5B9UL
         let z = (z ^^^ (z >>> 27)) * 0x94D049BB133111EBUL
         z ^^^ (z >>> 31)

@@ -18,8 +18,11 @@ type Prepared =
         /// What the first stage of a cascade said in the box of an extent whose first corner is given, -1 outside of the case; None
         /// where the case is for no second stage.
         FirstStage: (Extent -> int list -> LabelMap) option
-        /// The box of an extent whose first corner is given, as `Patch.cut` has it. Several threads may call it at once.
-        Cut: Extent -> int list -> Patch
+        /// The size of a voxel.
+        Spacing: Spacing
+        /// Fills a canvas with the box of its extent whose first corner is given, as `Patch.cut` has it. Several threads may
+        /// call it at once.
+        CutInto: int list -> Canvas -> unit
     }
 
 /// Drawing patches from cases by nnU-Net's rules.
@@ -44,7 +47,8 @@ module Sampler =
             Annotated = locations.Annotated
             Skeleton = case.Skeleton
             FirstStage = None
-            Cut = fun size origin -> Patch.cut size origin case.Image labels
+            Spacing = case.Image.Spacing
+            CutInto = fun origin canvas -> Patch.cutInto origin case.Image labels canvas
         }
 
     /// Whether patch `index` of a batch must show foreground: nnU-Net forces the last ones,
@@ -62,13 +66,14 @@ module Sampler =
 
     let private pick (rng: Rng) (items: 'T[]) : 'T = items[rng.NextInt items.Length]
 
-    /// Cuts one patch of `initial` size. Random: the corner is uniform. Forced: a class is drawn among those that occur,
-    /// then one of its positions, and the patch is centred there (where the lowest corner allows; it may reach far
-    /// beyond the end, as in nnU-Net). Without foreground a forced patch is a random one; with an ignore label a random
-    /// patch is centred on an annotated position. `final` is the size that augmentation leaves. Sizes hold one entry
-    /// per axis; two entries on a volume mean one slice. The patch shows the case's skeleton where the case has one.
-    /// Throws ArgumentException when sizes do not fit each other or the case.
-    let cut (initial: int list) (final: int list) (forcedForeground: bool) (rng: Rng) (prepared: Prepared) : Patch =
+    /// Where a patch begins that `cut` draws.
+    let internal origin
+        (initial: int list)
+        (final: int list)
+        (forcedForeground: bool)
+        (rng: Rng)
+        (prepared: Prepared)
+        : int list =
         let extent = prepared.Extent
         let size = Extent.ofShape initial
 
@@ -99,16 +104,31 @@ module Sampler =
 
             List.map3 (fun (struct (low, _)) v p -> max low (v - p / 2)) bounds voxel (lead @ initial)
 
-        let origin =
-            if forcedForeground && not prepared.Locations.IsEmpty then
-                let classes = prepared.Locations.Values |> Seq.toArray
-                around (pick rng (pick rng classes))
-            else
-                match prepared.Annotated with
-                | Some positions when positions.Length > 0 -> around (pick rng positions)
-                | _ -> random ()
+        if forcedForeground && not prepared.Locations.IsEmpty then
+            let classes = prepared.Locations.Values |> Seq.toArray
+            around (pick rng (pick rng classes))
+        else
+            match prepared.Annotated with
+            | Some positions when positions.Length > 0 -> around (pick rng positions)
+            | _ -> random ()
 
-        { prepared.Cut size origin with
+    /// The box of a case whose first corner is given, as `Patch.cut` has it.
+    let box (size: Extent) (origin: int list) (prepared: Prepared) : Patch =
+        let canvas = Patch.canvas prepared.Channels size
+        prepared.CutInto origin canvas
+        Patch.ofCanvas (Patch.spacing size.Rank prepared.Spacing) canvas
+
+    /// Cuts one patch of `initial` size. Random: the corner is uniform. Forced: a class is drawn among those that occur,
+    /// then one of its positions, and the patch is centred there (where the lowest corner allows; it may reach far
+    /// beyond the end, as in nnU-Net). Without foreground a forced patch is a random one; with an ignore label a random
+    /// patch is centred on an annotated position. `final` is the size that augmentation leaves. Sizes hold one entry
+    /// per axis; two entries on a volume mean one slice. The patch shows the case's skeleton where the case has one.
+    /// Throws ArgumentException when sizes do not fit each other or the case.
+    let cut (initial: int list) (final: int list) (forcedForeground: bool) (rng: Rng) (prepared: Prepared) : Patch =
+        let origin = origin initial final forcedForeground rng prepared
+        let size = Extent.ofShape initial
+
+        { box size origin prepared with
             Skeleton = prepared.Skeleton |> Option.map (CaseSkeleton.cut size origin)
             FirstStage = prepared.FirstStage |> Option.map (fun cut -> cut size origin)
         }

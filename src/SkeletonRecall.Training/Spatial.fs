@@ -43,101 +43,6 @@ module Spatial =
         let factors = [| (if slices then factor else 1.0); factor; factor |]
         Transform(Array.mapi (fun i entry -> entry * factors[i % 3]) entries)
 
-    /// Linear interpolation at (z, y, x); zero beyond the array. `strideY` is the row length.
-    let private interpolate
-        (data: float32[])
-        (offset: int)
-        (extent: Extent)
-        (z0: int)
-        (y0: int)
-        (x0: int)
-        (wz: float32)
-        (wy: float32)
-        (wx: float32)
-        : float32 =
-        let height, width = extent.Height, extent.Width
-
-        let inline row (z: int) (y: int) : float32 =
-            if uint y >= uint height then
-                0.0f
-            else
-                let start = offset + (z * height + y) * width + x0
-                let left = if uint x0 < uint width then data[start] else 0.0f
-                let right = if uint (x0 + 1) < uint width then data[start + 1] else 0.0f
-                left + wx * (right - left)
-
-        let inline plane (z: int) : float32 =
-            if uint z >= uint extent.Depth then
-                0.0f
-            else
-                let upper = row z y0
-                upper + wy * (row z (y0 + 1) - upper)
-
-        let front = plane z0
-
-        if wz = 0.0f then
-            front
-        else
-            front + wz * (plane (z0 + 1) - front)
-
-    /// The label with the largest share of the linear weights around (z, y, x); the smallest label on ties;
-    /// -1 beyond the array. This is nnU-Net's argmax over the interpolated map of each label, without its half precision.
-    let private vote
-        (data: int16[])
-        (extent: Extent)
-        (z0: int)
-        (y0: int)
-        (x0: int)
-        (wz: float32)
-        (wy: float32)
-        (wx: float32)
-        (labels: Span<int16>)
-        (weights: Span<float32>)
-        : int16 =
-        let corners = if wz = 0.0f then 4 else 8
-        let mutable same = true
-
-        for corner in 0 .. corners - 1 do
-            let dz, dy, dx = corner >>> 2, (corner >>> 1) &&& 1, corner &&& 1
-            let z, y, x = z0 + dz, y0 + dy, x0 + dx
-
-            labels[corner] <-
-                if
-                    uint z < uint extent.Depth
-                    && uint y < uint extent.Height
-                    && uint x < uint extent.Width
-                then
-                    data[(z * extent.Height + y) * extent.Width + x]
-                else
-                    Patch.Outside
-
-            same <- same && labels[corner] = labels[0]
-
-        if same then
-            labels[0]
-        else
-            for corner in 0 .. corners - 1 do
-                let z = if corner >= 4 then wz else 1.0f - wz
-                let y = if corner &&& 2 <> 0 then wy else 1.0f - wy
-                let x = if corner &&& 1 <> 0 then wx else 1.0f - wx
-                weights[corner] <- z * y * x
-
-            let mutable best = Int16.MaxValue
-            let mutable bestWeight = -1.0f
-
-            for corner in 0 .. corners - 1 do
-                let mutable weight = 0.0f
-
-                for other in 0 .. corners - 1 do
-                    if labels[other] = labels[corner] then
-                        weight <- weight + weights[other]
-
-                if weight > bestWeight || weight = bestWeight && labels[corner] < best then
-                    best <- labels[corner]
-                    bestWeight <- weight
-
-            best
-
     /// The map that undoes another one.
     let private inverse (m: float[]) : float[] =
         let minor (a: int) (b: int) (c: int) (d: int) : float = m[a] * m[b] - m[c] * m[d]
@@ -156,102 +61,127 @@ module Spatial =
         |]
         |> Array.map (fun entry -> entry / determinant)
 
-    /// One row of the result: the source positions start at (z, y, x) and advance by the step.
-    let private sampleRow
-        (patch: Patch)
-        (struct (z: float, y: float, x: float))
-        (struct (stepZ: float, stepY: float, stepX: float))
-        (target: Extent)
-        (row: int)
-        (image: float32[])
-        (labels: int16[])
-        (voteLabels: Span<int16>)
-        (voteWeights: Span<float32>)
+    // Offsets from the middle.
+    let private half (length: int) : float = float (length - 1) / 2.0
+
+    /// The box of a patch of extent `whole` that a result of `size` shows, and a voxel more on each side: its first corner
+    /// (slice, row, column) and its extent.
+    let internal shown (whole: Extent) (size: Extent) (Transform entries: Transform) : struct (int[] * Extent) =
+        let lengths = [| whole.Depth; whole.Height; whole.Width |]
+        let halves = [| half size.Depth; half size.Height; half size.Width |]
+
+        let limits =
+            Array.init 3 (fun axis ->
+                let reach =
+                    abs entries[3 * axis] * halves[0]
+                    + abs entries[3 * axis + 1] * halves[1]
+                    + abs entries[3 * axis + 2] * halves[2]
+
+                let centre = half lengths[axis]
+                let first = int (floor (centre - reach)) - 1 |> max 0
+                let last = int (floor (centre + reach)) + 2 |> min (lengths[axis] - 1)
+                struct (first, last - first + 1))
+
+        let shape = limits |> Array.map (fun (struct (_, length)) -> length) |> List.ofArray
+
+        struct (limits |> Array.map (fun (struct (first, _)) -> first), Extent.ofShape (List.skip (3 - size.Rank) shape))
+
+    /// Fills the target with what the transform shows of a patch of extent `whole`, of which the source holds the box from
+    /// `corner` (slice, row, column) on.
+    let internal resampleInto
+        (whole: Extent)
+        (corner: int[])
+        (Transform entries: Transform)
+        (source: Canvas)
+        (target: Canvas)
         : unit =
-        let source = patch.Image.Extent
-
-        for column in 0 .. target.Width - 1 do
-            let z = z + float column * stepZ
-            let y = y + float column * stepY
-            let x = x + float column * stepX
-            let fz, fy, fx = floor z, floor y, floor x
-            let z0, y0, x0 = int fz, int fy, int fx
-            let wz, wy, wx = float32 (z - fz), float32 (y - fy), float32 (x - fx)
-            let position = row * target.Width + column
-
-            if
-                z0 >= -1
-                && y0 >= -1
-                && x0 >= -1
-                && z0 < source.Depth
-                && y0 < source.Height
-                && x0 < source.Width
-            then
-                for channel in 0 .. patch.Image.Channels - 1 do
-                    image[channel * target.Count + position] <-
-                        interpolate patch.Image.Data (channel * source.Count) source z0 y0 x0 wz wy wx
-
-                labels[position] <- vote patch.Labels.Data source z0 y0 x0 wz wy wx voteLabels voteWeights
-
-    /// The patch seen through a transform: a result of `size` around the centre. Images are interpolated linearly and are 0
-    /// beyond the patch; each voxel's label is the one with the largest linear weight, -1 beyond the patch. The skeleton
-    /// of the case moves along; a first stage is left out (`FirstStage.along` brings it).
-    let resample (size: Extent) (Transform entries: Transform) (patch: Patch) : Patch =
-        let source = patch.Image.Extent
-
-        if size.Rank <> source.Rank then
-            invalidArg (nameof size) $"A patch of %O{source} cannot be resampled to %O{size}."
-
-        let image = Array.zeroCreate<float32>(patch.Image.Channels * size.Count)
-        let labels = Array.create size.Count Patch.Outside
-        let voteLabels = Array.zeroCreate<int16> 8
-        let voteWeights = Array.zeroCreate<float32> 8
-        let middle (length: int) : float = float (length - 1) / 2.0
+        let size = target.Extent
+        let scratch = Sweep.Scratch()
+        let x = -(half size.Width)
 
         for row in 0 .. size.Depth * size.Height - 1 do
-            let z = float (row / size.Height) - middle size.Depth
-            let y = float (row % size.Height) - middle size.Height
-            let x = -(middle size.Width)
+            let z = float (row / size.Height) - half size.Depth
+            let y = float (row % size.Height) - half size.Height
 
             let inline at (axis: int) (length: int) : float =
                 entries[3 * axis] * z
                 + entries[3 * axis + 1] * y
                 + entries[3 * axis + 2] * x
-                + middle length
+                + half length
+                - float corner[axis]
 
-            sampleRow
-                patch
-                (struct (at 0 source.Depth, at 1 source.Height, at 2 source.Width))
-                (struct (entries[2], entries[5], entries[8]))
-                size
-                row
-                image
-                labels
-                (voteLabels.AsSpan())
-                (voteWeights.AsSpan())
+            let course =
+                {
+                    Slice = at 0 whole.Depth
+                    Row = at 1 whole.Height
+                    Column = at 2 whole.Width
+                    SliceStep = entries[2]
+                    RowStep = entries[5]
+                    ColumnStep = entries[8]
+                }
 
-        {
+            Sweep.row scratch source target course (row * size.Width)
+
+    /// A skeleton seen through a transform.
+    let internal mapSkeleton (Transform entries: Transform) (skeleton: PatchSkeleton) : PatchSkeleton =
+        PatchSkeleton.map (inverse entries) skeleton
+
+    /// The patch seen through a transform: a result of `size` around the centre. Images are interpolated linearly and are 0
+    /// beyond the patch; each voxel's label is the one with the largest linear weight (the smallest label on ties), -1 beyond
+    /// the patch. The skeleton of the case moves along.
+    let resample (size: Extent) (transform: Transform) (patch: Patch) : Patch =
+        let source = patch.Image.Extent
+
+        if size.Rank <> source.Rank then
+            invalidArg (nameof size) $"A patch of %O{source} cannot be resampled to %O{size}."
+
+        let canvas = Patch.canvas patch.Image.Channels size
+        resampleInto source [| 0; 0; 0 |] transform (Patch.canvasOf patch) canvas
+        let seen = Patch.ofCanvas patch.Labels.Spacing canvas
+
+        { seen with
             Image =
                 { patch.Image with
                     Extent = size
-                    Data = image
+                    Data = seen.Image.Data
                 }
-            Labels = Volume.create size labels |> Volume.withSpacing patch.Labels.Spacing
-            Skeleton = patch.Skeleton |> Option.map (PatchSkeleton.map (inverse entries))
+            Skeleton = patch.Skeleton |> Option.map (mapSkeleton transform)
             FirstStage = None
         }
 
-    let private mirrorInto (extent: Extent) (flips: bool[]) (source: 'T[]) (offset: int) (result: 'T[]) : unit =
-        for z in 0 .. extent.Depth - 1 do
-            let fromZ = if flips[0] then extent.Depth - 1 - z else z
+    // Rows change places, and their values along them.
+    let private mirrorValues (extent: Extent) (flips: bool[]) (values: 'T[]) (start: int) : unit =
+        let width = extent.Width
+        let kept = Array.zeroCreate<'T> width
 
-            for y in 0 .. extent.Height - 1 do
-                let fromY = if flips[1] then extent.Height - 1 - y else y
-                let into = offset + Extent.index extent z y 0
-                Array.Copy(source, offset + Extent.index extent fromZ fromY 0, result, into, extent.Width)
+        for row in 0 .. extent.Depth * extent.Height - 1 do
+            let z, y = row / extent.Height, row % extent.Height
+            let otherZ = if flips[0] then extent.Depth - 1 - z else z
+            let otherY = if flips[1] then extent.Height - 1 - y else y
+            let other = otherZ * extent.Height + otherY
+            let here, there = start + row * width, start + other * width
+
+            if row < other then
+                Array.Copy(values, here, kept, 0, width)
+                Array.Copy(values, there, values, here, width)
+                Array.Copy(kept, 0, values, there, width)
 
                 if flips[2] then
-                    Array.Reverse(result, into, extent.Width)
+                    Array.Reverse(values, there, width)
+
+            if row <= other && flips[2] then
+                Array.Reverse(values, here, width)
+
+    /// Reverses the canvas along each axis whose entry is true (slices, rows, columns).
+    let internal mirrorInPlace (flips: bool[]) (canvas: Canvas) : unit =
+        for channel in 0 .. canvas.Channels - 1 do
+            mirrorValues canvas.Extent flips canvas.Image (canvas.ImageStart + channel * canvas.Extent.Count)
+
+        mirrorValues canvas.Extent flips canvas.Labels canvas.LabelStart
+
+    /// Entries for slices, rows and columns, of a patch's axes.
+    let internal flipsOf (axes: bool list) : bool[] =
+        Array.ofList (List.replicate (3 - axes.Length) false @ axes)
 
     /// The patch, without its first stage, reversed along each axis whose entry is true (slowest first, one entry per axis).
     let mirror (axes: bool list) (patch: Patch) : Patch =
@@ -263,18 +193,20 @@ module Spatial =
         if not (List.contains true axes) then
             patch
         else
-            let flips = Array.ofList (List.replicate (3 - extent.Rank) false @ axes)
-            let image = Array.zeroCreate<float32> patch.Image.Data.Length
+            let flips = flipsOf axes
 
-            for channel in 0 .. patch.Image.Channels - 1 do
-                mirrorInto extent flips patch.Image.Data (channel * extent.Count) image
+            let result: Patch =
+                {
+                    Image =
+                        { patch.Image with
+                            Data = Array.copy patch.Image.Data
+                        }
+                    Labels =
+                        Volume.create extent (Array.copy patch.Labels.Data)
+                        |> Volume.withSpacing patch.Labels.Spacing
+                    Skeleton = patch.Skeleton |> Option.map (PatchSkeleton.mirror flips)
+                    FirstStage = None
+                }
 
-            let labels = Array.zeroCreate<int16> extent.Count
-            mirrorInto extent flips patch.Labels.Data 0 labels
-
-            {
-                Image = { patch.Image with Data = image }
-                Labels = Volume.create extent labels |> Volume.withSpacing patch.Labels.Spacing
-                Skeleton = patch.Skeleton |> Option.map (PatchSkeleton.mirror flips)
-                FirstStage = None
-            }
+            mirrorInPlace flips (Patch.canvasOf result)
+            result

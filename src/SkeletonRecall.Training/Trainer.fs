@@ -108,6 +108,12 @@ module Trainer =
         let behind (change: Augment) (source: BatchSource) : BatchSource =
             { source with
                 Augment = fun rng patch -> source.Augment rng patch |> change rng |> FirstStage.attach labels
+                // Made in place, a patch has the channels of its image alone.
+                InPlace =
+                    if source.Cases |> Array.exists _.FirstStage.IsSome then
+                        None
+                    else
+                        source.InPlace
             }
 
         Loader.training augment options.Oversampling batch configuration training

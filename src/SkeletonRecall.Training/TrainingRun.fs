@@ -114,6 +114,7 @@ module internal TrainingRun =
                     struct (TrainingStep.run rate run.Network run.Optimizer loss batch, position.Scale)
 
             if Double.IsFinite value then
+                Batch.recycle batch
                 run.Report(Step(position.Epoch, position.Iteration, value))
 
                 iterate

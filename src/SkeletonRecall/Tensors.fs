@@ -1,6 +1,7 @@
 namespace SkeletonRecall
 
 open System
+open System.Runtime.InteropServices
 open TorchSharp
 
 /// A tensor of TorchSharp.
@@ -45,33 +46,40 @@ module Tensors =
         if wanted <> int64 length then
             invalidArg "data" $"The shape %s{shapeText shape} needs %d{wanted} values; the array holds %d{length}."
 
+    // libtorch's own memory, filled from the array: `torch.tensor` would copy the array into another one, which the garbage
+    // collector then holds for as long as it likes.
+    let private filled<'T when 'T: struct and 'T: (new: unit -> 'T) and 'T :> ValueType>
+        (kind: torch.ScalarType)
+        (shape: int64 list)
+        (data: 'T[])
+        : Tensor =
+        LibTorch.ensure ()
+        requireCount shape data.Length
+        let result = torch.empty (List.toArray shape, dtype = kind)
+
+        if data.Length > 0 then
+            MemoryMarshal.AsBytes(ReadOnlySpan<'T> data).CopyTo result.bytes
+
+        result
+
     /// A float32 tensor on the CPU with a copy of the values, row-major.
     /// Throws ArgumentException when the shape does not hold as many.
     let ofArray (shape: int64 list) (data: float32[]) : Tensor =
-        LibTorch.ensure ()
-        requireCount shape data.Length
-        torch.tensor (rawArray = data, dimensions = ReadOnlySpan(List.toArray shape))
+        filled torch.ScalarType.Float32 shape data
 
     /// A float64 tensor on the CPU with a copy of the values, row-major.
     /// Throws ArgumentException when the shape does not hold as many.
     let ofDoubles (shape: int64 list) (data: float[]) : Tensor =
-        LibTorch.ensure ()
-        requireCount shape data.Length
-        torch.tensor (rawArray = data, dimensions = ReadOnlySpan(List.toArray shape))
+        filled torch.ScalarType.Float64 shape data
 
     /// An int16 tensor on the CPU with a copy of the values, row-major: the form of label maps and skeletons.
     /// Throws ArgumentException when the shape does not hold as many.
     let ofInt16 (shape: int64 list) (data: int16[]) : Tensor =
-        LibTorch.ensure ()
-        requireCount shape data.Length
-        torch.tensor (rawArray = data, dimensions = ReadOnlySpan(List.toArray shape))
+        filled torch.ScalarType.Int16 shape data
 
     /// A uint8 tensor on the CPU with a copy of the values, row-major: the form of validity masks.
     /// Throws ArgumentException when the shape does not hold as many.
-    let ofBytes (shape: int64 list) (data: byte[]) : Tensor =
-        LibTorch.ensure ()
-        requireCount shape data.Length
-        torch.tensor (rawArray = data, dimensions = ReadOnlySpan(List.toArray shape))
+    let ofBytes (shape: int64 list) (data: byte[]) : Tensor = filled torch.ScalarType.Byte shape data
 
     /// A label map as an int16 tensor (1, 1, spatial...): a batch of one.
     let ofLabels (labels: LabelMap) : Tensor =

@@ -103,7 +103,7 @@ module Program =
 
             for part, run in
                 [
-                    "batches", TrainCases.augmented
+                    "batches", AugmentCases.augmented
                     "steps", (fun () -> TrainCases.steps 200)
                     "lasting", (fun () -> TrainCases.lasting 10000)
                     "memory", TrainCases.memory

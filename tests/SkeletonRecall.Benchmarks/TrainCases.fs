@@ -4,181 +4,62 @@ open System
 open System.Diagnostics
 open System.Globalization
 open System.IO
-open System.Reflection
+open System.Threading
 open TorchSharp
 open SkeletonRecall
 open SkeletonRecall.Training
 
-/// What training and prediction cost: augmented batches against the same steps in Python, a step against a bare loop,
-/// what lives on after many steps, and the memory of a large prediction.
+/// What training and prediction cost: a step against a bare loop, what lives on after many steps, and the memory of a
+/// large prediction.
 [<RequireQualifiedAccess>]
 module TrainCases =
-
-    let private architecture (features: int list) (rank: int) (convs: int) : Architecture =
-        let stages = features.Length
-        let axes (value: int) = List.replicate rank value
-
-        {
-            Blocks = Plain
-            FeaturesPerStage = features
-            KernelSizes = List.replicate stages (axes 3)
-            Strides = List.init stages (fun stage -> axes (if stage = 0 then 1 else 2))
-            ConvsPerStage = List.replicate stages convs
-            ConvsPerStageDecoder = List.replicate (stages - 1) convs
-        }
-
-    let private configuration (patch: int list) (batch: int) (channels: int) (network: Architecture) : Configuration =
-        {
-            DataIdentifier = ""
-            PatchSize = patch
-            MedianSize = List.map float patch
-            BatchSize = batch
-            Spacing = List.map (fun _ -> 1.0) patch
-            Normalization = List.replicate channels ZScore
-            Resampling = Resampling.standard
-            BatchDice = false
-            Architecture = network
-            InheritsFrom = None
-            PreviousStage = None
-            NextStages = []
-        }
-
-    // Vessels with as many channels of noise added.
-    let private case (extent: Extent) (channels: int) : Case =
-        let made =
-            if extent.Rank = 3 then
-                Sample.case SampleKind.VesselTrees extent.Width (Seed.ofInt 3)
-            else
-                Synthetic.vessels
-                    { Synthetic.standard with
-                        Extent = extent
-                        Trees = 6
-                    }
-                    (Seed.ofInt 3)
-
-        let rng = Seed.rng (Seed.ofInt 4)
-
-        let data =
-            Array.init (channels * extent.Count) (fun i ->
-                made.Image.Data[i % extent.Count] / 64.0f + float32 (0.1 * rng.Gaussian()))
-
-        Case.create made.Id (Image.create channels extent data) made.Labels
-
-    let private source (tube: bool) (configuration: Configuration) (case: Case) : BatchSource =
-        let patch = Extent.ofShape configuration.PatchSize
-
-        Loader.training
-            Augment.options
-            0.33
-            {
-                Tube = if tube then Some Tube.standard else None
-                CoarseTube = None
-                HeadExtents = Batch.headExtents configuration.Architecture.Strides patch
-                Regions = []
-                Ignore = None
-            }
-            configuration
-            [| Sampler.prepare None case |]
-
-    // Mean milliseconds of a batch.
-    let private batches (count: int) (source: BatchSource) : float =
-        for number in 0..2 do
-            Loader.draw source (Seed.child number (Seed.ofInt 9)) |> ignore
-
-        let clock = Stopwatch.StartNew()
-
-        for number in 0 .. count - 1 do
-            Loader.draw source (Seed.child number (Seed.ofInt 5)) |> ignore
-
-        clock.Elapsed.TotalMilliseconds / float count
-
-    let private python (count: int) (case: Case) : (float * float) option =
-        let folder = Directory.CreateTempSubdirectory("skeleton-recall-benchmark-").FullName
-
-        try
-            use stream =
-                nonNull (Assembly.GetExecutingAssembly().GetManifestResourceStream "augment.py")
-
-            use reader = new StreamReader(stream)
-            let script = Path.Combine(folder, "augment.py")
-            File.WriteAllText(script, reader.ReadToEnd())
-            let shape = case.Image.Extent.Shape
-
-            let save (name: string) (array: NpyArray) =
-                File.WriteAllBytes(Path.Combine(folder, name), Npy.encode array)
-
-            save
-                "image.npy"
-                {
-                    Shape = case.Image.Channels :: shape
-                    Values = Float32s case.Image.Data
-                }
-
-            save
-                "labels.npy"
-                {
-                    Shape = shape
-                    Values = Int16s case.Labels.Value.Data
-                }
-
-            let start =
-                ProcessStartInfo(
-                    "/usr/bin/python3",
-                    [ script; string count; folder; string shape.Length ],
-                    RedirectStandardOutput = true
-                )
-
-            for name, value in Python.settings do
-                start.Environment[name] <- value
-
-            use running = nonNull (Process.Start start)
-            let output = running.StandardOutput.ReadToEnd()
-            running.WaitForExit()
-
-            if running.ExitCode = 0 then
-                let parts =
-                    output.Split ' '
-                    |> Array.map (fun part -> Double.Parse(part, CultureInfo.InvariantCulture))
-
-                Some(parts[0], parts[1])
-            else
-                None
-        finally
-            Directory.Delete(folder, true)
-
-    /// Batches of 2 augmented patches with skeletons, on one thread.
-    let augmented () : unit =
-        for name, extent, channels, patch, stages, count in
-            [
-                "2D 2x3x512^2", Extent.plane 900 900, 3, [ 512; 512 ], 5, 60
-                "3D 2x1x96^3", Extent.space 200 200 200, 1, [ 96; 96; 96 ], 5, 20
-            ] do
-            let case = case extent channels
-
-            let plan =
-                configuration patch 2 channels (architecture (List.replicate stages 8) patch.Length 1)
-
-            let ours = batches count (source true plan case)
-            let without = batches count (source false plan case)
-            let share = 100.0 * (ours - without) / ours
-
-            match python (count / 2) case with
-            | Some(theirs, theirShare) ->
-                printfn
-                    "augmented batch %-14s ours %8.1f ms (skeletons %4.1f %%), numpy/scipy/scikit-image/torch %8.1f ms (%4.1f %%): %.1fx"
-                    name
-                    ours
-                    share
-                    theirs
-                    (100.0 * theirShare)
-                    (theirs / ours)
-            | None -> printfn "augmented batch %-14s ours %8.1f ms (skeletons %4.1f %%); no Python" name ours share
 
     let private median (values: float[]) : float =
         let sorted = Array.sort values
         sorted[sorted.Length / 2]
 
-    /// A step of our loop and of a bare TorchSharp loop with the same network, loss and data, in turn.
+    let private timed (work: int -> unit) (number: int) : float =
+        let start = Stopwatch.GetTimestamp()
+        work number
+        (Stopwatch.GetElapsedTime start).TotalMilliseconds
+
+    // Milliseconds of both, in turn: either one goes first. Up to so many pairs within 70 seconds.
+    let private inTurn (pairs: int) (one: int -> unit) (other: int -> unit) : (struct (float * float))[] =
+        for number in 0..4 do
+            one number
+            other number
+
+        let clock = Stopwatch.StartNew()
+
+        [|
+            let mutable number = 0
+
+            while number < pairs && clock.Elapsed.TotalSeconds < 70.0 do
+                if number % 2 = 0 then
+                    let a = timed one number
+                    struct (a, timed other number)
+                else
+                    let b = timed other number
+                    struct (timed one number, b)
+
+                number <- number + 1
+        |]
+
+    let private stochastic (network: Network) =
+        torch.optim.SGD(network.Module.parameters (), 0.01, momentum = 0.99, weight_decay = 3e-5, nesterov = true)
+
+    // Forward, loss, backward, clipping and a step.
+    let private bareStep (network: Network) (sgd: Modules.SGD) (loss: HeadLoss) (images: Tensor, targets: Target list) =
+        use _scope = torch.NewDisposeScope()
+        sgd.zero_grad ()
+        let value = loss (network.Forward images) targets
+        value.backward ()
+        torch.nn.utils.clip_grad_norm_ (network.Module.parameters (), 12.0) |> ignore
+        sgd.step () |> ignore
+        value.item<float32>() |> ignore
+
+    /// A step of our loop and of a bare TorchSharp loop with the same network, loss and data, in turn; and a bare loop's
+    /// step with channels last in memory against one with channels first.
     let steps (pairs: int) : unit =
         for name, patch, batch, channels, features in
             [
@@ -186,10 +67,13 @@ module TrainCases =
                 "3D 1x1x64^3", [ 64; 64; 64 ], 1, 1, [ 8; 16; 32 ]
             ] do
             LibTorch.ensure ()
-            let network = architecture features patch.Length 2
-            let plan = configuration patch batch channels network
+            let network = TrainData.architecture features patch.Length 2
+            let plan = TrainData.configuration patch batch channels network
             let extent = Extent.ofShape (patch |> List.map (fun length -> length + 40))
-            let source = source true plan (case extent channels)
+
+            let source =
+                TrainData.source Augment.options true plan (TrainData.case extent channels)
+
             let heads = Batch.headExtents network.Strides (Extent.ofShape patch)
             let loss = Objective.loss Objective.skeletonRecall (Loss.headWeights heads.Length)
             let drawn = Array.init 4 (fun number -> Loader.draw source (Seed.ofInt number))
@@ -199,56 +83,14 @@ module TrainCases =
             use _theirs = theirs.Module
             use optimizer = Optimizer.create Optimizer.standard ours
 
-            let sgd =
-                torch.optim.SGD(
-                    theirs.Module.parameters (),
-                    0.01,
-                    momentum = 0.99,
-                    weight_decay = 3e-5,
-                    nesterov = true
-                )
-
+            let sgd = stochastic theirs
             let prepared = drawn |> Array.map (Batch.toTensors torch.CPU)
 
-            let bare (number: int) =
-                use _scope = torch.NewDisposeScope()
-                sgd.zero_grad ()
-                let images, targets = prepared[number % prepared.Length]
-                let value = loss (theirs.Forward images) targets
-                value.backward ()
-                torch.nn.utils.clip_grad_norm_ (theirs.Module.parameters (), 12.0) |> ignore
-                sgd.step () |> ignore
-                value.item<float32>() |> ignore
-
-            let own (number: int) =
-                TrainingStep.run 0.01 ours optimizer loss drawn[number % drawn.Length] |> ignore
-
-            let timed (work: int -> unit) (number: int) =
-                let start = Stopwatch.GetTimestamp()
-                work number
-                (Stopwatch.GetElapsedTime start).TotalMilliseconds
-
-            for number in 0..4 do
-                own number
-                bare number
-
-            let clock = Stopwatch.StartNew()
-
             let times =
-                [|
-                    let mutable number = 0
-
-                    while number < pairs && clock.Elapsed.TotalSeconds < 70.0 do
-                        // Either one goes first, in turn.
-                        if number % 2 = 0 then
-                            let a = timed own number
-                            struct (a, timed bare number)
-                        else
-                            let b = timed bare number
-                            struct (timed own number, b)
-
-                        number <- number + 1
-                |]
+                inTurn
+                    pairs
+                    (fun number -> TrainingStep.run 0.01 ours optimizer loss drawn[number % drawn.Length] |> ignore)
+                    (fun number -> bareStep theirs sgd loss prepared[number % prepared.Length])
 
             let own = median (times |> Array.map (fun (struct (a, _)) -> a))
             let bare = median (times |> Array.map (fun (struct (_, b)) -> b))
@@ -262,52 +104,135 @@ module TrainCases =
                 times.Length
                 ratio
 
-    /// Live tensors and resident memory over many steps of a tiny network.
-    let lasting (count: int) : unit =
-        LibTorch.ensure ()
-        let network = architecture [ 4; 8 ] 2 1
-        let plan = configuration [ 32; 32 ] 2 1 network
-        let source = source true plan (case (Extent.plane 96 96) 1)
-        let heads = Batch.headExtents network.Strides (Extent.plane 32 32)
-        let loss = Objective.loss Objective.skeletonRecall [ 1.0 ]
-        let tiny = Network.create network 1 2 (Seed.ofInt 1)
-        use _tiny = tiny.Module
-        use optimizer = Optimizer.create Optimizer.standard tiny
-        ignore heads
+            let channelsLast (images: Tensor, targets: Target list) =
+                let rank = int (images.dim ())
+                let last = Array.append [| 0L |] (Array.append [| 2L .. int64 rank - 1L |] [| 1L |])
+                let first = Array.append [| 0L; int64 rank - 1L |] [| 1L .. int64 rank - 2L |]
+                images.permute(last).contiguous().permute(first), targets
 
-        let resident () : float =
+            let turned = prepared |> Array.map channelsLast
+
+            let times =
+                inTurn
+                    (pairs / 2)
+                    (fun number -> bareStep theirs sgd loss turned[number % turned.Length])
+                    (fun number -> bareStep theirs sgd loss prepared[number % prepared.Length])
+
+            printfn
+                "  with channels last in memory, by channels first: %.3fx (median of %d pairs)"
+                (median (times |> Array.map (fun (struct (a, b)) -> a / b)))
+                times.Length
+
+    // What a process holds after collections, in MiB: in all, of managed objects, committed by the garbage collector, and
+    // handed out by the C library.
+    let private held () : struct (float * float * float * float) =
+        for _ in 1..2 do
             GC.Collect()
             GC.WaitForPendingFinalizers()
-            GC.Collect()
-            use self = Process.GetCurrentProcess()
-            float self.WorkingSet64 / 1048576.0
 
+        GC.Collect()
+        use self = Process.GetCurrentProcess()
+
+        struct (float self.WorkingSet64 / 1048576.0,
+                float (GC.GetTotalMemory false) / 1048576.0,
+                float (GC.GetGCMemoryInfo().TotalCommittedBytes) / 1048576.0,
+                NativeMemory.inUse ())
+
+    // MiB per 1000 steps by least squares, over the parts after the first.
+    let private slope (perPart: int) (values: float[]) : float =
+        let values = Array.skip 1 values
+        let middle = float (values.Length - 1) / 2.0
+        let mean = Array.average values
+
+        let over =
+            values
+            |> Array.mapi (fun i value -> (float i - middle) * (value - mean))
+            |> Array.sum
+
+        let under = values |> Array.mapi (fun i _ -> (float i - middle) ** 2.0) |> Array.sum
+        over / under * 1000.0 / float perPart
+
+    let private lastingLoop (name: string) (count: int) (work: int -> unit) : unit =
         let parts = 10
+        let perPart = count / parts
 
         let points =
             [|
                 for part in 0..parts do
                     if part > 0 then
-                        for number in 0 .. count / parts - 1 do
-                            Loader.draw source (Seed.ofInt (part * count + number))
-                            |> TrainingStep.run 0.001 tiny optimizer loss
-                            |> ignore
+                        for number in 0 .. perPart - 1 do
+                            work (part * count + number)
 
-                    struct (Tensors.liveCount (), resident ())
+                    struct (Tensors.liveCount (), held ())
             |]
 
-        let struct (firstLive, first) = points[1]
-        let struct (lastLive, last) = points[parts]
+        let live = points |> Array.map (fun (struct (live, _)) -> live)
 
-        printfn
-            "%d steps of a tiny network: live tensors %d after %d steps and %d at the end; resident %.1f MiB and %.1f MiB (%.2f MiB per 1000 steps)"
-            count
-            firstLive
-            (count / parts)
-            lastLive
-            first
-            last
-            ((last - first) * 1000.0 / float (count - count / parts))
+        let of' (pick: struct (float * float * float * float) -> float) =
+            points |> Array.map (fun (struct (_, held)) -> pick held)
+
+        let print (what: string) (values: float[]) =
+            printfn
+                "  %-42s %8.1f MiB after %d steps, %8.1f at the end: %.3f MiB per 1000 steps"
+                what
+                values[1]
+                perPart
+                values[parts]
+                (slope perPart values)
+
+        printfn "%d steps of %s: live tensors %d after %d and %d at the end" count name live[1] perPart live[parts]
+        print "resident" (of' (fun (struct (value, _, _, _)) -> value))
+        print "managed objects" (of' (fun (struct (_, value, _, _)) -> value))
+        print "committed by the garbage collector" (of' (fun (struct (_, _, value, _)) -> value))
+        print "handed out by the C library" (of' (fun (struct (_, _, _, value)) -> value))
+
+    /// Live tensors and memory over many steps of a tiny network, in our loop and in a bare one.
+    let lasting (count: int) : unit =
+        LibTorch.ensure ()
+        let network = TrainData.architecture [ 4; 8 ] 2 1
+        let plan = TrainData.configuration [ 32; 32 ] 2 1 network
+
+        let source =
+            TrainData.source Augment.options true plan (TrainData.case (Extent.plane 96 96) 1)
+
+        let loss = Objective.loss Objective.skeletonRecall [ 1.0 ]
+        let tiny = Network.create network 1 2 (Seed.ofInt 1)
+        use _tiny = tiny.Module
+        use optimizer = Optimizer.create Optimizer.standard tiny
+
+        lastingLoop "a tiny network in our loop" count (fun number ->
+            let batch = Loader.draw source (Seed.ofInt number)
+            TrainingStep.run 0.001 tiny optimizer loss batch |> ignore
+            Batch.recycle batch)
+
+        let drawn = Loader.draw source (Seed.ofInt 1)
+
+        lastingLoop "the same with one batch" count (fun _ ->
+            TrainingStep.run 0.001 tiny optimizer loss drawn |> ignore)
+
+        lastingLoop "drawing batches alone" count (fun number ->
+            Loader.draw source (Seed.ofInt number) |> Batch.recycle)
+
+        let bare = Network.create network 1 2 (Seed.ofInt 1)
+        use _bare = bare.Module
+
+        use sgd =
+            torch.optim.SGD(bare.Module.parameters (), 0.001, momentum = 0.99, weight_decay = 3e-5, nesterov = true)
+
+        lastingLoop "a bare TorchSharp loop with cross-entropy" count (fun _ ->
+            use _scope = torch.NewDisposeScope()
+            sgd.zero_grad ()
+            let images, targets = Batch.toTensors torch.CPU drawn
+            let logits = (bare.Forward images).Head
+
+            let ids =
+                match targets.Head.Truth with
+                | Classes ids
+                | Regions ids -> ids.squeeze(1L).to_type torch.int64
+
+            let value = torch.nn.functional.cross_entropy (logits, ids)
+            value.backward ()
+            sgd.step () |> ignore)
 
     let private status (key: string) : float =
         File.ReadAllLines "/proc/self/status"
@@ -321,7 +246,7 @@ module TrainCases =
     let memory () : unit =
         LibTorch.ensure ()
         let size, classes = 256, 14
-        let network = architecture [ 4; 8 ] 3 1
+        let network = TrainData.architecture [ 4; 8 ] 3 1
         let model = Network.create network 1 classes (Seed.ofInt 1)
         use _model = model.Module
         let extent = Extent.space size size size
@@ -353,6 +278,24 @@ module TrainCases =
         GC.Collect()
         File.WriteAllText("/proc/self/clear_refs", "5")
         let before = status "VmRSS"
+        let native = NativeMemory.inUse ()
+        let managed = float (GC.GetTotalMemory false) / 1048576.0
+        let peaks = [| struct (0.0, 0.0, 0.0) |]
+        use stop = new ManualResetEventSlim()
+
+        let watch =
+            Thread(fun () ->
+                while not (stop.Wait 10) do
+                    let struct (highest, _, _) = peaks[0]
+                    let now = status "VmRSS" - before
+
+                    if now > highest then
+                        peaks[0] <-
+                            struct (now,
+                                    float (GC.GetTotalMemory false) / 1048576.0 - managed,
+                                    NativeMemory.inUse () - native))
+
+        watch.Start()
         let clock = Stopwatch.StartNew()
 
         let labels =
@@ -360,6 +303,9 @@ module TrainCases =
 
         let seconds = clock.Elapsed.TotalSeconds
         let peak = status "VmHWM" - before
+        stop.Set()
+        watch.Join()
+        let struct (_, managedAtPeak, nativeAtPeak) = peaks[0]
         let whole = float extent.Count * float classes * 4.0 / 1048576.0
 
         printfn
@@ -372,3 +318,8 @@ module TrainCases =
             whole
             seconds
             (labels.Data |> Array.sumBy (fun label -> if label > 0s then 1 else 0))
+
+        printfn
+            "  of these about %.0f MiB of arrays and %.0f MiB handed out by the C library"
+            managedAtPeak
+            nativeAtPeak

@@ -296,6 +296,35 @@ let tests =
                 refused options [ patchOf 0; Patch.centreCrop (Extent.plane 8 8) (patchOf 0) ]
             }
 
+            test "tensors of a batch lie in libtorch's memory, and leave no copy of its arrays behind" {
+                use _scope = Tensors.scope ()
+                let large = Extent.plane 512 512
+
+                let batch =
+                    {
+                        Size = 1
+                        Channels = 1
+                        Extent = large
+                        Images = Array.zeroCreate large.Count
+                        Regions = []
+                        Heads =
+                            [
+                                {
+                                    Extent = large
+                                    Labels = Array.zeroCreate large.Count
+                                    Skeleton = Some(Array.zeroCreate large.Count)
+                                    Valid = Some(Array.zeroCreate large.Count)
+                                }
+                            ]
+                    }
+
+                Batch.toTensors torch.CPU batch |> ignore
+                let before = System.GC.GetAllocatedBytesForCurrentThread()
+                Batch.toTensors torch.CPU batch |> ignore
+                let made = System.GC.GetAllocatedBytesForCurrentThread() - before
+                Expect.isLessThan made (int64 large.Count) "bytes of new objects"
+            }
+
             test "tensors have a batch's shapes, types and values" {
                 use _scope = Tensors.scope ()
                 let batch = Batch.create { options with Ignore = Some 3 } [ patchOf 0; patchOf 1 ]

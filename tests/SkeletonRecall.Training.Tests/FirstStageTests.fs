@@ -142,7 +142,7 @@ let tests =
 
                     Expect.equal
                         (prepared.FirstStage.Value size origin).Data
-                        (prepared.Cut size origin).Labels.Data
+                        (Sampler.box size origin prepared).Labels.Data
                         "the same labels here, -1 outside as well"
 
                     let drawn =

@@ -25,6 +25,51 @@ let private moments (values: float32[]) : float * float =
         / float (values.Length - 1)
     )
 
+/// A blur by its definition: along one axis after the other, in double precision.
+let private blurred (sigmas: float list) (image: Image) : float32[] =
+    let shape = image.Extent.Shape
+
+    let rec fold (length: int) (index: int) =
+        if index < 0 then
+            fold length -index
+        elif index >= length then
+            fold length (2 * (length - 1) - index)
+        else
+            index
+
+    let along (values: float[]) (axis: int, sigma: float) =
+        let kernel = Intensity.kernel sigma
+        let inner = shape |> List.skip (axis + 1) |> List.fold (*) 1
+
+        values
+        |> Array.mapi (fun index _ ->
+            let place = index / inner % shape[axis]
+
+            kernel
+            |> Array.mapi (fun tap weight ->
+                let from = fold shape[axis] (place + tap - kernel.Length / 2)
+                float weight * values[index + (from - place) * inner])
+            |> Array.sum)
+
+    List.fold along (Array.map float image.Data) (List.indexed sigmas)
+    |> Array.map float32
+
+/// A gamma change by its definition, in double precision.
+let private raised (inverted: bool) (exponent: float) (values: float32[]) : float32[] =
+    let sign = if inverted then -1.0 else 1.0
+    let values = values |> Array.map (fun value -> sign * float value)
+    let low, high = Array.min values, Array.max values
+
+    let changed =
+        values
+        |> Array.map (fun value -> ((value - low) / (high - low)) ** exponent * (high - low) + low)
+
+    let mean, deviation = moments (Array.map float32 values)
+    let newMean, newDeviation = moments (Array.map float32 changed)
+
+    changed
+    |> Array.map (fun value -> float32 (sign * ((value - newMean) * deviation / newDeviation + mean)))
+
 [<Tests>]
 let tests =
     testList
@@ -48,6 +93,54 @@ let tests =
 
                 Expect.floatClose { absolute = 0.005; relative = 0.0 } mean 0.0 "mean"
                 Expect.floatClose { absolute = 0.005; relative = 0.0 } deviation 0.1 "deviation"
+            }
+
+            test "noise is normal: its moments, its tails, and no two numbers of a stream the same" {
+                let extent = Extent.space 40 50 101
+                let image = Image.create 1 extent (Array.zeroCreate extent.Count)
+                let noise = (Intensity.noise 1.0 (Seed.rng (Seed.ofInt 21)) image).Data
+                let count = float noise.Length
+
+                let power (exponent: int) =
+                    noise
+                    |> Array.sumBy (fun value -> pown (float value) exponent)
+                    |> fun sum -> sum / count
+
+                let near (wanted: float) (got: float) (text: string) =
+                    Expect.isLessThan (abs (got - wanted)) 0.03 text
+
+                near 0.0 (power 1) "mean"
+                near 1.0 (power 2) "variance"
+                near 0.0 (power 3) "skewness"
+                Expect.isLessThan (abs (power 4 - 3.0)) 0.12 "kurtosis"
+
+                for limit, share in [ 1.0, 0.3173; 2.0, 0.0455; 3.0, 0.0027 ] do
+                    let beyond =
+                        noise |> Array.filter (fun value -> abs (float value) > limit) |> Array.length
+
+                    Expect.isLessThan (abs (float beyond / count - share)) (0.03 * share + 0.0005) $"beyond %g{limit}"
+
+                // Neighbours, and numbers that are made together, know nothing of each other.
+                for apart in [ 1; 2; 8; 15; 16; 31; 32; 50 ] do
+                    let together =
+                        Array.init (noise.Length - apart) (fun i -> float noise[i] * float noise[i + apart])
+
+                    Expect.isLessThan (abs (Array.average together)) 0.012 $"%d{apart} apart"
+
+                let distinct = noise |> Array.distinct |> Array.length
+                Expect.isGreaterThan distinct (noise.Length * 97 / 100) "distinct"
+            }
+
+            test "noise goes on from channel to channel, and the same seed gives the same" {
+                let image = Image.create 2 (Extent.plane 5 7) (Array.zeroCreate 70)
+
+                let noise (seed: int) =
+                    (Intensity.noise 1.0 (Seed.rng (Seed.ofInt seed)) image).Data
+
+                Expect.equal (noise 4) (noise 4) "same"
+                Expect.notEqual (noise 5) (noise 4) "another seed"
+                let channels = noise 4
+                Expect.notEqual channels[..34] channels[35..] "channels"
             }
 
             test "brightness multiplies each channel" {
@@ -96,6 +189,16 @@ let tests =
 
                         Expect.equal (order (part changed)) (order (part image)) "order"
             }
+
+            for inverted in [ false; true ] do
+                for exponent in [ 0.7; 1.0; 1.5 ] do
+                    test $"gamma by its definition (%b{inverted}, %g{exponent})" {
+                        let image = random (Extent.plane 37 41) 7
+                        let changed = Intensity.gamma inverted [| exponent; exponent |] image
+                        let count = image.Extent.Count
+                        near (raised inverted exponent image.Data[.. count - 1]) changed.Data[.. count - 1] "first"
+                        near (raised inverted exponent image.Data[count..]) changed.Data[count..] "second"
+                    }
 
             test "gamma of an inverted image is the gamma of its negative, negated; a constant image stays" {
                 let image = random (Extent.plane 5 5) 4
@@ -152,6 +255,24 @@ let tests =
 
                     near [| weight |] [| blurred.Data[at (List.map2 (+) centre offset)] |] "weight"
                     Expect.floatClose Accuracy.low (blurred.Data |> Array.sumBy float) 1.0 "sum"
+                }
+
+            for extent in
+                [
+                    Extent.plane 30 100
+                    Extent.plane 3 20
+                    Extent.space 6 21 70
+                    Extent.space 2 3 5
+                ] do
+                test $"a blur by its definition (%O{extent})" {
+                    let rng = Seed.rng (Seed.ofInt 8)
+
+                    let image =
+                        Image.create 1 extent (Array.init extent.Count (fun _ -> float32 (rng.Gaussian())))
+
+                    for sigmas in [ [ 1.0; 0.5; 0.8 ]; [ 0.6; 1.7; 1.0 ] ] do
+                        let sigmas = sigmas |> List.skip (3 - extent.Rank)
+                        near (blurred sigmas image) (Intensity.blur 0 sigmas image).Data $"%A{sigmas}"
                 }
 
             test "at the border a blur mirrors the image without repeating the border" {

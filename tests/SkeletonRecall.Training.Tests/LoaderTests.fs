@@ -50,6 +50,96 @@ let tests =
     testList
         "Loader"
         [
+            for name, patch, cases in
+                [
+                    "plane", [ 32; 30 ], (fun number -> Toy.vessels 64 number)
+                    "volume", [ 20; 22; 24 ], (fun number -> Toy.rod (20 + number) 30 32)
+                    "flat volume", [ 4; 24; 20 ], (fun number -> Toy.rod (9 + number) 30 32)
+                    "slices of a volume", [ 24; 20 ], (fun number -> Toy.rod (9 + number) 30 32)
+                ] do
+                for cached in [ false; true ] do
+                    test
+                        $"patches made in place are those that are cut and augmented (%s{name}, skeletons of cases: %b{cached})" {
+                        let extent = Extent.ofShape patch
+
+                        let always =
+                            { Augment.options with
+                                Rotation = 0.6
+                                Scaling = 0.6
+                                Noise = 0.5
+                                Blur = 0.5
+                                Brightness = 0.5
+                                Contrast = 0.5
+                                LowResolution = 0.5
+                                InvertedGamma = 0.5
+                                Gamma = 0.5
+                            }
+
+                        let prepare (case: Case) =
+                            if cached then
+                                Case.skeletonize Tube.standard None patch.Length case
+                            else
+                                case
+                            |> Sampler.prepare None
+
+                        let source =
+                            Loader.training
+                                always
+                                0.5
+                                { batchOptions with
+                                    HeadExtents = [ extent ]
+                                }
+                                { configuration with PatchSize = patch }
+                                (Array.init 2 (cases >> prepare))
+
+                        Expect.isSome source.InPlace "in place"
+
+                        for number in 0..14 do
+                            let inPlace = Loader.draw source (Seed.ofInt number)
+                            let plain = Loader.draw { source with InPlace = None } (Seed.ofInt number)
+                            Expect.equal inPlace.Images plain.Images $"images of batch %d{number}"
+                            Expect.equal inPlace.Heads plain.Heads $"heads of batch %d{number}"
+                    }
+
+            test "a batch in the arrays of another one is the batch that it would be" {
+                let source =
+                    Loader.training Augment.options 0.33 batchOptions configuration cases.Value
+
+                let wanted =
+                    List.init 4 (fun number -> Loader.draw source (Seed.ofInt (60 + number)))
+
+                for _ in 1..3 do
+                    Loader.draw source (Seed.ofInt 70) |> Batch.recycle
+
+                for number, batch in List.indexed wanted do
+                    let again = Loader.draw source (Seed.ofInt (60 + number))
+                    Expect.equal again.Images batch.Images "images"
+                    Expect.equal again.Heads batch.Heads "heads"
+                    Batch.recycle again
+            }
+
+            test "heads of one size share an array, which goes to one batch alone" {
+                let extent = Extent.ofShape configuration.PatchSize
+
+                let source =
+                    Loader.training
+                        Augment.options
+                        0.33
+                        { batchOptions with
+                            HeadExtents = [ extent; extent ]
+                            CoarseTube = Some Nearest
+                        }
+                        configuration
+                        cases.Value
+
+                Loader.draw source (Seed.ofInt 1) |> Batch.recycle
+                let one = Loader.draw source (Seed.ofInt 2)
+                let other = Loader.draw source (Seed.ofInt 3)
+
+                Expect.isFalse (obj.ReferenceEquals(one.Heads.Head.Labels, other.Heads.Head.Labels)) "labels"
+                Expect.isFalse (obj.ReferenceEquals(one.Images, other.Images)) "images"
+            }
+
             for workers in [ 0; 1; 3 ] do
                 test $"%d{workers} workers hand items out in order, each by its own seed" {
                     use loader = Loader.create (options workers) bits seed

@@ -198,7 +198,7 @@ let tests =
 
                     let stored = PreprocessedStore.openCase path |> Problem.orThrow
                     let prepared = PreprocessedStore.prepare stored |> Problem.orThrow
-                    prepared.Cut (Extent.space 4 4 4) [ 0; 0; 0 ] |> ignore
+                    Sampler.box (Extent.space 4 4 4) [ 0; 0; 0 ] prepared |> ignore
                     let held = ResizeArray<string>()
 
                     // Looked at whenever a case has just been replaced.
@@ -236,7 +236,7 @@ let tests =
                     Expect.isEmpty held "open or mapped"
 
                     Expect.throwsT<ProblemException>
-                        (fun () -> prepared.Cut (Extent.space 4 4 4) [ 0; 0; 0 ] |> ignore)
+                        (fun () -> Sampler.box (Extent.space 4 4 4) [ 0; 0; 0 ] prepared |> ignore)
                         "replaced")
             }
         ]

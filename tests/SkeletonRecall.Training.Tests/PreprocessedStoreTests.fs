@@ -252,7 +252,7 @@ let tests =
                     let found = stored folder (caseOf extent 1 4s)
                     Expect.isEmpty (held folder) "opened"
                     let prepared = PreprocessedStore.prepare found |> Problem.orThrow
-                    prepared.Cut (Extent.space 2 2 2) [ 0; 0; 0 ] |> ignore
+                    Sampler.box (Extent.space 2 2 2) [ 0; 0; 0 ] prepared |> ignore
                     Expect.isEmpty (held folder) "read"
                     use seen = File.OpenRead found.Path
                     Expect.isNonEmpty (held folder) "the test sees what is open")

@@ -38,6 +38,53 @@ let private byDefinition (size: Extent) (transform: Spatial.Transform) (patch: P
         | (label, most) :: (_, next) :: _ -> label, most - next
         | _ -> -1s, 0.0f)
 
+/// The image of the first channel by its definition, in double precision.
+let private sampled (size: Extent) (turn: float list) (patch: Patch) : float32[] =
+    let extent = patch.Image.Extent
+    let middle (length: int) = float (length - 1) / 2.0
+
+    let value (z: int) (y: int) (x: int) : float =
+        if
+            z < 0
+            || y < 0
+            || x < 0
+            || z >= extent.Depth
+            || y >= extent.Height
+            || x >= extent.Width
+        then
+            0.0
+        else
+            float patch.Image.Data[Extent.index extent z y x]
+
+    Array.init size.Count (fun index ->
+        let z = float (index / (size.Height * size.Width)) - middle size.Depth
+        let y = float (index / size.Width % size.Height) - middle size.Height
+        let x = float (index % size.Width) - middle size.Width
+
+        let position (row: int) (length: int) =
+            turn[3 * row] * z
+            + turn[3 * row + 1] * y
+            + turn[3 * row + 2] * x
+            + middle length
+
+        let at =
+            [ position 0 extent.Depth; position 1 extent.Height; position 2 extent.Width ]
+
+        let whole = at |> List.map (floor >> int)
+        let part = List.map2 (fun position below -> position - float below) at whole
+        let mutable sum = 0.0
+
+        for corner in 0..7 do
+            let step = [ corner >>> 2; (corner >>> 1) &&& 1; corner &&& 1 ]
+
+            let weight =
+                List.map2 (fun step part -> if step = 1 then part else 1.0 - part) step part
+
+            let near = List.map2 (+) whole step
+            sum <- sum + List.fold (*) 1.0 weight * value near[0] near[1] near[2]
+
+        float32 sum)
+
 let private transforms: (string * Spatial.Transform) list =
     [
         "in the plane", Spatial.inPlane 0.7
@@ -140,6 +187,73 @@ let tests =
                             labels
                             (byDefinition size transform patch)
                     }
+
+            for extent, size, slices in
+                [
+                    Extent.plane 70 90, Extent.plane 61 83, false
+                    Extent.space 9 50 60, Extent.space 7 41 53, true
+                    Extent.space 5 50 60, Extent.space 5 41 53, false
+                ] do
+                for angle, factor in [ 0.0, 0.8; 0.3, 1.0; -1.9, 1.3; 3.1, 0.7 ] do
+                    test $"long rows are interpolated as single voxels are (%O{size}, %g{angle}, %g{factor})" {
+                        let patch = patchOf extent 8
+                        let transform = Spatial.scaled factor slices (Spatial.inPlane angle)
+                        let c, s = factor * cos angle, factor * sin angle
+                        let along = if slices then factor else 1.0
+                        let turn = [ along; 0.0; 0.0; 0.0; c; -s; 0.0; s; c ]
+                        let seen = Spatial.resample size transform patch
+                        near (sampled size turn patch) seen.Image.Data[.. size.Count - 1] "image"
+
+                        Array.iter2
+                            (fun label (wanted, margin) ->
+                                if margin > 1e-3f then
+                                    Expect.equal label wanted "label")
+                            seen.Labels.Data
+                            (byDefinition size transform patch)
+                    }
+
+            test "long rows turned in space are interpolated as single voxels are" {
+                let extent, size = Extent.space 40 44 48, Extent.space 30 33 37
+                let patch = patchOf extent 9
+                let transform = Spatial.rotation 0.3 -0.4 0.2
+                let seen = Spatial.resample size transform patch
+                // The map is read off three ramps.
+                let ramp (axis: int) =
+                    let values =
+                        Array.init extent.Count (fun index ->
+                            let position = [ index / (44 * 48); index / 48 % 44; index % 48 ]
+                            float32 position[axis])
+
+                    (Spatial.resample size transform (Patch.create (Image.create 1 extent values) patch.Labels))
+                        .Image.Data
+
+                let place (axis: int) (slice: int) (row: int) (column: int) =
+                    float (Array.item (Extent.index size slice row column) (ramp axis))
+
+                let turn =
+                    [
+                        for axis in 0..2 do
+                            let first = place axis 12 13 14
+                            (place axis 17 13 14 - first) / 5.0
+                            (place axis 12 18 14 - first) / 5.0
+                            (place axis 12 13 19 - first) / 5.0
+                    ]
+
+                let wanted = sampled size turn patch
+
+                let worst =
+                    Array.map2 (fun (a: float32) b -> abs (a - b)) wanted seen.Image.Data[.. size.Count - 1]
+                    |> Array.max
+
+                Expect.isLessThan worst 1e-3f "image"
+
+                Array.iter2
+                    (fun label (wanted, margin) ->
+                        if margin > 1e-3f then
+                            Expect.equal label wanted "label")
+                    seen.Labels.Data
+                    (byDefinition size transform patch)
+            }
 
             test "mirroring reverses the axes that it is told to" {
                 let extent = Extent.plane 2 3
