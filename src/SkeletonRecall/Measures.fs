@@ -189,7 +189,10 @@ module Measures =
                 let struct (ours, theirs) = Surface.averages surfaces
                 (ours + theirs) / 2.0)
         | Measure.SurfaceDice ->
-            surface edges.SurfaceDiceOfNothing (fun () -> edges.SurfaceDiceOfOne) (Surface.dice profile.Surface.Tolerance)
+            surface
+                edges.SurfaceDiceOfNothing
+                (fun () -> edges.SurfaceDiceOfOne)
+                (Surface.dice profile.Surface.Tolerance)
         | Measure.BranchesDetected -> branches (fun found -> float found.Detected / float found.Branches)
         | Measure.TreeLengthDetected -> branches (fun found -> found.LengthDetected / found.Length)
         | Measure.BrokenBranches -> float shared.Branches.Broken

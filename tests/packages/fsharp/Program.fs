@@ -30,7 +30,8 @@ let main _ =
             Tensors.item loss)
 
     // Even logits recall half of every tube.
-    printfn "recall %.4f, %d pixels of tube, libtorch %s, chart %s"
+    printfn
+        "recall %.4f, %d pixels of tube, libtorch %s, chart %s"
         value
         (Mask.count (Tube.binarize tube))
         (LibTorch.folder () |> Option.defaultValue "?")
