@@ -33,8 +33,7 @@ let job: Job =
         Fold = "0"
     }
 
-prepare (Double.Parse(argument 6 "1", Globalization.CultureInfo.InvariantCulture)) id job
-|> ignore
+prepare (real 6 "1") id job |> ignore
 
 let ids = Store.trainingIds (raw job) (dataset job) |> Problem.orThrow
 let folds = (Store.splits roots (dataset job) ids |> Problem.orThrow).Length

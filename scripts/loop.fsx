@@ -20,6 +20,10 @@ let argument (number: int) (standard: string) : string =
     |> Array.tryItem (number + 1)
     |> Option.defaultValue standard
 
+/// The same as a number, whatever the machine's decimal mark.
+let real (number: int) (standard: string) : float =
+    Double.Parse(argument number standard, Globalization.CultureInfo.InvariantCulture)
+
 /// The first argument, without which the script ends with a sentence.
 let required (script: string) (wanted: string) : string =
     if fsi.CommandLineArgs.Length < 2 then
@@ -65,6 +69,18 @@ let raw (job: Job) : string =
 
 let dataset (job: Job) : Dataset =
     Store.readDataset (raw job) |> Problem.orThrow
+
+/// The raw data set, made of a folder by a recipe; one that is there is taken as it is.
+let convert (recipe: Recipe) (source: string) (job: Job) : unit =
+    if Directory.Exists(raw job) then
+        note $"%s{raw job} is there and taken as it is"
+    else
+        let made =
+            Conversion.run recipe Environment.ProcessorCount never silent source (raw job)
+            |> Problem.orThrow
+
+        List.iter note made.Notes
+        note $"%d{made.Dataset.TrainingCount} cases to train on, %d{made.Held} held out"
 
 /// Fingerprint, plans (network and patches for so many GB, or as the change of the options says) and preprocessed cases.
 let prepare (memory: float) (change: PlannerOptions -> PlannerOptions) (job: Job) : Plans =

@@ -14,7 +14,6 @@
 
 open System
 open System.IO
-open System.Threading
 open SkeletonRecall
 open SkeletonRecall.Training
 open Loop
@@ -22,8 +21,7 @@ open Loop
 let source = required "photographs.fsx" "the folder of CHASE_DB1 or CrackForest"
 let kind = argument 1 "chase"
 
-let minutes =
-    Double.Parse(argument 2 "60", Globalization.CultureInfo.InvariantCulture)
+let minutes = real 2 "60"
 
 let roots = Store.rootsIn (argument 3 (Path.Combine("skeleton-recall", kind)))
 
@@ -56,28 +54,22 @@ let job: Job =
         Fold = "all"
     }
 
-if not (Directory.Exists(raw job)) then
-    Conversion.run
-        { Conversion.standard with
-            Training =
-                [
-                    {
-                        Images = "images/*.jpg"
-                        Masks = Some masks
-                    }
-                ]
-            IsHeldOut = isHeldOut
-            Channels = [ "R"; "G"; "B" ]
-            Labels = [ "foreground" ]
-            Rule = MaskRule.Fixed [ 0, 0; 1, 1; 255, 1 ]
-        }
-        Environment.ProcessorCount
-        CancellationToken.None
-        (fun _ _ -> ())
-        source
-        (raw job)
-    |> Problem.orThrow
-    |> ignore
+convert
+    { Conversion.standard with
+        Training =
+            [
+                {
+                    Images = "images/*.jpg"
+                    Masks = Some masks
+                }
+            ]
+        IsHeldOut = isHeldOut
+        Channels = [ "R"; "G"; "B" ]
+        Labels = [ "foreground" ]
+        Rule = MaskRule.Fixed [ 0, 0; 1, 1; 255, 1 ]
+    }
+    source
+    job
 
 prepare 1.0 id job |> ignore
 

@@ -9,7 +9,6 @@
 
 open System
 open System.IO
-open System.Threading
 open SkeletonRecall
 open SkeletonRecall.Training
 open Loop
@@ -17,8 +16,7 @@ open Loop
 let source =
     required "topomortar.fsx" "the folder of TopoMortar, with train/ and test/,"
 
-let minutes =
-    Double.Parse(argument 1 "5", Globalization.CultureInfo.InvariantCulture)
+let minutes = real 1 "5"
 
 let size = int (argument 2 "128")
 let seeds = int (argument 3 "3")
@@ -47,22 +45,16 @@ let part (name: string) : ConversionPart =
         Masks = Some $"%s{name}/accurate/*.png"
     }
 
-if not (Directory.Exists(raw job)) then
-    Conversion.run
-        { Conversion.standard with
-            Training = [ part "train" ]
-            Test = [ part "test" ]
-            Channels = [ "R"; "G"; "B" ]
-            Labels = [ "mortar" ]
-            Rule = MaskRule.Fixed [ 0, 0; 1, 1; 255, 1 ]
-        }
-        Environment.ProcessorCount
-        CancellationToken.None
-        (fun _ _ -> ())
-        source
-        (raw job)
-    |> Problem.orThrow
-    |> ignore
+convert
+    { Conversion.standard with
+        Training = [ part "train" ]
+        Test = [ part "test" ]
+        Channels = [ "R"; "G"; "B" ]
+        Labels = [ "mortar" ]
+        Rule = MaskRule.Fixed [ 0, 0; 1, 1; 255, 1 ]
+    }
+    source
+    job
 
 // ## A network that two cores can train
 prepare

@@ -1,5 +1,5 @@
 // dotnet build -c Release && dotnet fsi scripts/vesselnn.fsx VESSELNN_FOLDER [OUTPUT] [EPOCHS] [OBJECTIVE]
-#load "init.fsx"
+#load "loop.fsx"
 
 // # Vessels of the brain in stacks: vesselNN
 //
@@ -7,35 +7,38 @@
 // train a small 3d_fullres network, the fourth judges it. The data set: Teikari et al., "Deep learning convolutional
 // networks for multiphoton microscopy vasculature segmentation", 2016.
 
-open System
 open System.IO
-open System.Threading
 open SkeletonRecall
 open SkeletonRecall.Training
+open Loop
 
-let arguments = fsi.CommandLineArgs |> Array.skip 1
+let source =
+    required "vesselnn.fsx" "the folder of vesselNN, with images/ and labels/,"
 
-let argument (number: int) (standard: string) =
-    arguments |> Array.tryItem number |> Option.defaultValue standard
-
-if arguments.Length = 0 then
-    eprintfn "vesselnn.fsx: the folder of vesselNN is wanted, with images/ and labels/"
-    exit 2
-
-let source = arguments[0]
-let output = argument 1 (Path.Combine("skeleton-recall", "vesselnn"))
-let epochs = int (argument 2 "10")
-
-let objective =
-    match Objective.parse (argument 3 "skeleton-recall") with
-    | Ok objective -> objective
-    | Error message ->
-        eprintfn "vesselnn.fsx: %s" message
-        exit 2
-
-let note (text: string) = printfn "%s" text
-let roots = Store.rootsIn output
+let objectiveOf = objective (argument 3 "skeleton-recall")
 let heldOut = "burgess2014_lowerRes_hiSNR"
+
+let job: Job =
+    {
+        Roots = Store.rootsIn (argument 1 (Path.Combine("skeleton-recall", "vesselnn")))
+        Dataset = "Dataset030_VesselNN"
+        Configuration = "3d_fullres"
+        Options =
+            { TrainOptions.standard with
+                Objective = objectiveOf
+                Epochs = int (argument 2 "10")
+                Iterations = 25
+                ValidationIterations = 4
+                SaveEvery = 5
+                Seed = 1
+            }
+        Name =
+            if Objective.needsSkeleton objectiveOf then
+                "nnUNetTrainerSkeletonRecall"
+            else
+                "nnUNetTrainer"
+        Fold = "0"
+    }
 
 // ## Convert: stacks become volumes, masks of any two values become 0 and 1.
 
@@ -44,11 +47,6 @@ let names =
     |> Array.map (Path.GetFileNameWithoutExtension >> string)
     |> Array.sort
     |> List.ofArray
-
-let dataset =
-    Dataset.create "Dataset030_VesselNN" [ "two-photon" ] [ "background", 0; "vessel", 1 ] ".nii.gz" names.Length
-
-let raw = Path.Combine(roots.Raw, dataset.Name)
 
 for name in names do
     let file (kind: string) =
@@ -69,42 +67,20 @@ for name in names do
             Spacing = Spacing.unit 3
         }
         (Some(Volume.create labels.Extent labels.Data))
-    |> Store.writeCase raw true
+    |> Store.writeCase (raw job) true
     |> Problem.orThrow
 
-Store.writeDataset raw dataset |> Problem.orThrow
+Dataset.create job.Dataset [ "two-photon" ] [ "background", 0; "vessel", 1 ] ".nii.gz" names.Length
+|> Store.writeDataset (raw job)
+|> Problem.orThrow
 
 // ## Plan and preprocess, with a split of our own
-
-let prepare: PrepareRequest =
-    {
-        Roots = roots
-        Dataset = dataset.Name
-        Workers = 1
-        Memory = Preparation.standardMemory
-        Clean = false
-    }
-
-Preparation.fingerprint prepare CancellationToken.None note (fun _ _ -> ())
-|> Problem.orThrow
-|> ignore
-
-let plans =
-    Preparation.plan
-        prepare
-        { Planner.standard with
-            BaseFeatures = 8
-            MaxFeatures = 64
-            PatchSize = Some [ 8; 128; 128 ]
-            BatchSize = Some 2
-        }
-    |> Problem.orThrow
 
 let chosen (wanted: string -> bool) =
     names |> List.filter wanted |> List.map CaseId.ofString
 
 Store.writeText
-    (Path.Combine(Store.preprocessedFolder roots dataset.Name, "splits_final.json"))
+    (Path.Combine(Store.preprocessedFolder job.Roots job.Dataset, "splits_final.json"))
     (Splits.print
         [
             {
@@ -114,56 +90,26 @@ Store.writeText
         ])
 |> Problem.orThrow
 
-Preparation.preprocess prepare plans.PlansName [ "3d_fullres" ] CancellationToken.None note (fun _ _ -> ())
-|> Problem.orThrow
+prepare
+    1.0
+    (fun options ->
+        { options with
+            BaseFeatures = 8
+            MaxFeatures = 64
+            PatchSize = Some [ 8; 128; 128 ]
+            BatchSize = Some 2
+        })
+    job
 |> ignore
 
 // ## Train, predict and evaluate
 
-let clock = Diagnostics.Stopwatch.StartNew()
+let trained = train true job
 
-let request: TrainRequest =
-    {
-        Roots = roots
-        Dataset = dataset.Name
-        Configuration = "3d_fullres"
-        Fold = "0"
-        Trainer =
-            if Objective.needsSkeleton objective then
-                "nnUNetTrainerSkeletonRecall"
-            else
-                "nnUNetTrainer"
-        PlansName = plans.PlansName
-        Plan = Planner.standard
-        Train =
-            { TrainOptions.standard with
-                Objective = objective
-                Epochs = epochs
-                Iterations = 25
-                ValidationIterations = 4
-                SaveEvery = 5
-                Seed = 1
-            }
-        MirrorAxes = None
-        Pretrained = None
-        Continue = false
-        Validate = true
-        SaveProbabilities = false
-    }
+evaluate
+    job
+    (FinalValidation.truthFolder job.Roots (raw job) (dataset job))
+    (Path.Combine(trained.Folder, "validation"))
+|> fun scores -> table [ (job.Name, scores) ]
 
-let fold =
-    Pipeline.train request CancellationToken.None note (fun progress ->
-        match progress with
-        | Step _ -> ()
-        | Epoch report ->
-            printfn
-                $"epoch %d{report.Epoch}, loss %.4f{report.TrainLoss}, pseudo Dice %.4f{EpochReport.meanDice report}, %.0f{clock.Elapsed.TotalSeconds} s")
-    |> Problem.orThrow
-
-let summary = LabelFolder.summary (Path.Combine(fold, "validation"))
-
-let scores, _ = File.ReadAllText summary |> Summary.parse summary |> Problem.orThrow
-
-for score in scores do
-    printfn
-        $"%s{score.Case}: Dice %.4f{score.Dice}, clDice %.4f{score.ClDice}, b0 error %.0f{score.Value Measure.B0Error}, %.1f{clock.Elapsed.TotalMinutes} min"
+note $"trained in %.1f{trained.Minutes} minutes, %.0f{1000.0 * trained.SecondsPerStep} ms a step"

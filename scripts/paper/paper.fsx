@@ -6,7 +6,6 @@
 
 open System
 open System.IO
-open System.Threading
 open SkeletonRecall
 open SkeletonRecall.Training
 open Loop
@@ -33,25 +32,10 @@ let run (script: string) (name: string) (configuration: string) (recipe: string 
         }
 
     // ## Convert
-    if Directory.Exists(raw job) then
-        note $"%s{raw job} is there and taken as it is"
-    else
-        let made =
-            Conversion.run
-                (recipe source)
-                Environment.ProcessorCount
-                CancellationToken.None
-                (fun _ _ -> ())
-                source
-                (raw job)
-            |> Problem.orThrow
-
-        List.iter note made.Notes
-        note $"%d{made.Dataset.TrainingCount} cases to train on, %d{made.Held} held out"
+    convert (recipe source) source job
 
     // ## Plan and preprocess
-    let memory =
-        Double.Parse(argument 4 "8", Globalization.CultureInfo.InvariantCulture)
+    let memory = real 4 "8"
 
     prepare memory id job |> ignore
 
