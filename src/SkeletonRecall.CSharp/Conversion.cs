@@ -54,6 +54,9 @@ public sealed record ConversionOptions
     /// <summary>What is held out, taken in the same way; nothing by default.</summary>
     public IReadOnlyList<ConversionPart> Test { get; init; } = [];
 
+    /// <summary>Which cases of <see cref="Training"/>, by name, are held out; null, the default, for none.</summary>
+    public Func<string, bool>? IsHeldOut { get; init; }
+
     /// <summary>Names of the channels; none, the default, for R, G and B of colours and <c>grey</c> of one channel.</summary>
     public IReadOnlyList<string> Channels { get; init; } = [];
 
@@ -81,7 +84,7 @@ public sealed record ConversionOptions
         return new(
             Parts(Training),
             Parts(Test),
-            standard.IsHeldOut,
+            IsHeldOut is { } isHeldOut ? Interop.ToFunction(isHeldOut) : standard.IsHeldOut,
             standard.Case,
             Interop.ToList(Channels),
             Interop.ToList(Labels),
@@ -114,11 +117,31 @@ public enum PublicDataset
     /// <summary>ToothFairy, the canal in the jaw.</summary>
     ToothFairy,
 
-    /// <summary>TopCoW by MR angiography, 13 arteries.</summary>
-    TopCowMr,
+    /// <summary>TopCoW, the circle of Willis; see <see cref="PublicOptions"/>.</summary>
+    TopCow,
+}
 
-    /// <summary>TopCoW by CT angiography, 13 arteries.</summary>
-    TopCowCt,
+/// <summary>How TopCoW's volumes were taken.</summary>
+public enum Angiography
+{
+    /// <summary>By magnetic resonance.</summary>
+    Mr,
+
+    /// <summary>By computed tomography.</summary>
+    Ct,
+
+    /// <summary>The volumes of both.</summary>
+    Both,
+}
+
+/// <summary>What is taken of a public data set that offers a choice.</summary>
+public sealed record PublicOptions
+{
+    /// <summary>Of TopCoW: which volumes; those by magnetic resonance by default.</summary>
+    public Angiography Angiography { get; init; } = Angiography.Mr;
+
+    /// <summary>Of TopCoW: one class of all arteries in place of 13; false by default.</summary>
+    public bool Binary { get; init; }
 }
 
 /// <summary>What came of a conversion.</summary>
@@ -152,6 +175,7 @@ public static class Conversion
     /// <param name="kind">Which one.</param>
     /// <param name="source">The folder of the download.</param>
     /// <param name="target">The data set's folder, which is not there yet.</param>
+    /// <param name="options">What is taken of it.</param>
     /// <param name="workers">Cases that are worked on at once, each in memory.</param>
     /// <param name="progress">Hears the share that is done.</param>
     /// <param name="cancellation">Ends it; nothing is left then.</param>
@@ -161,24 +185,34 @@ public static class Conversion
         PublicDataset kind,
         string source,
         string target,
+        PublicOptions? options = null,
         int workers = 2,
         IProgress<double>? progress = null,
         CancellationToken cancellation = default
     )
     {
         ArgumentNullException.ThrowIfNull(source);
+        options ??= new();
         var recipe = kind switch
         {
             PublicDataset.Roads => Pipeline.PublicDatasets.roads,
             PublicDataset.Drive => Pipeline.PublicDatasets.drive,
             PublicDataset.Cracks => Pipeline.PublicDatasets.cracks,
             PublicDataset.ToothFairy => Interop.OrThrow(Pipeline.PublicDatasets.toothFairy(source)),
-            PublicDataset.TopCowMr => Pipeline.PublicDatasets.topCow(false, "mr"),
-            PublicDataset.TopCowCt => Pipeline.PublicDatasets.topCow(false, "ct"),
+            PublicDataset.TopCow => Pipeline.PublicDatasets.topCow(options.Binary, NameOf(options.Angiography)),
             _ => throw new ArgumentException($"{kind} is no PublicDataset.", nameof(kind)),
         };
         return Run(recipe, source, target, workers, progress, cancellation);
     }
+
+    private static string NameOf(Angiography angiography) =>
+        angiography switch
+        {
+            Angiography.Mr => "mr",
+            Angiography.Ct => "ct",
+            Angiography.Both => "both",
+            _ => throw new ArgumentException($"{angiography} is no Angiography.", nameof(angiography)),
+        };
 
     private static Converted Run(
         Pipeline.Recipe recipe,

@@ -9,6 +9,8 @@ internal static class ChainTests
             [
                 Runner.TestCase("sample, verify, plan, train, predict, evaluate, postprocess, select, report", Whole),
                 Runner.TestCase("a folder of images and masks is converted", Converted),
+                Runner.TestCase("a choice of public data", PublicChoices),
+                Runner.TestCase("centrelines laid over each other", Overlaid),
                 Runner.TestCase("fingerprints and plans in memory", Planned),
                 Runner.TestCase("generated cases of every kind", Drawn),
             ]
@@ -131,7 +133,55 @@ internal static class ChainTests
                 new() { Training = [new("images/*", "masks/*_mask.png")], Labels = ["crack"] }
             );
             Check.Equal(made.Dataset.TrainingCount, 2, "cases");
+
+            var parted = Conversion.Run(
+                Path.Combine(folder, "photos"),
+                Path.Combine(folder, "Dataset003_Cracks"),
+                new() { Training = [new("images/*", "masks/*_mask.png")], IsHeldOut = name => name == "2" }
+            );
+            Check.Equal((parted.Dataset.TrainingCount, parted.Held), (1, 1), "one is held out");
         });
+
+    private static void PublicChoices() =>
+        Check.InFolder(folder =>
+        {
+            Directory.CreateDirectory(Path.Combine(folder, "imagesTr"));
+            Directory.CreateDirectory(Path.Combine(folder, "cow_seg_labelsTr"));
+            foreach (var kind in new[] { "ct", "mr" })
+            {
+                var item = Sample.Draw(SampleKind.Willis, 48);
+                item.Image.Save(Path.Combine(folder, "imagesTr", $"topcow_{kind}_001_0000.nii.gz"));
+                item.Labels!.Save(Path.Combine(folder, "cow_seg_labelsTr", $"topcow_{kind}_001.nii.gz"));
+            }
+            Dataset Made(string name, PublicOptions? options) =>
+                Conversion.Run(PublicDataset.TopCow, folder, Path.Combine(folder, name), options).Dataset;
+
+            var standard = Made("Dataset001_Mr", null);
+            Check.Equal((standard.TrainingCount, standard.Labels.Count), (1, 14), "one volume, 13 arteries");
+            var both = Made("Dataset002_Both", new() { Angiography = Angiography.Both, Binary = true });
+            Check.Equal((both.TrainingCount, both.Labels.Count), (2, 2), "both volumes, one class");
+            var ct = Made("Dataset003_Ct", new() { Angiography = Angiography.Ct });
+            Check.Same(ct.ChannelNames, ["CT"], "channel");
+        });
+
+    private static void Overlaid()
+    {
+        var truth = new bool[7, 20];
+        var prediction = new bool[7, 20];
+        for (var column = 0; column < 20; column++)
+        {
+            truth[2, column] = true;
+            prediction[2, column] = column < 12;
+            prediction[5, column] = column < 4;
+        }
+        var overlay = CentrelineOverlay.Of(Mask.FromArray(prediction), Mask.FromArray(truth));
+        Check.Equal((overlay.Found, overlay.Missed, overlay.Invented), (12, 8, 4), "found, missed, invented");
+        Check.Close(overlay.WrongShare, 0.5, 1e-12, "share");
+        Check.Same(overlay.ToPng()[..4], new byte[] { 0x89, 0x50, 0x4E, 0x47 }, "a PNG");
+        Check.True(!overlay.ToPng(thick: false).SequenceEqual(overlay.ToPng()), "thick lines differ");
+        var volume = CentrelineOverlay.Of(Mask.Empty(Extent.Space(2, 3, 4)), Mask.Empty(Extent.Space(2, 3, 4)));
+        Check.Throws<ArgumentException>(() => volume.ToPng());
+    }
 
     private static void Planned()
     {

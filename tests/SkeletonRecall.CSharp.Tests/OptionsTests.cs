@@ -96,7 +96,16 @@ internal static class OptionsTests
                     () =>
                     {
                         var core = Pipeline.Conversion.standard;
-                        Compare(new ConversionOptions(), core, "Training", "Test", "Channels", "Labels", "Rule");
+                        Compare(
+                            new ConversionOptions(),
+                            core,
+                            "Training",
+                            "Test",
+                            "IsHeldOut",
+                            "Channels",
+                            "Labels",
+                            "Rule"
+                        );
                         Check.Equal(
                             new ConversionOptions().Training.Single().Images,
                             core.Training[0].Images,
