@@ -114,6 +114,6 @@ public static class FoldTrainer
             options.PlansName,
             options.Configuration
         );
-        return Interop.FromList(Interop.OrThrow(Pipeline.RunFolder.checkpoints(model, Pipeline.RunFolder.final)));
+        return Interop.FromList(Interop.OrThrow(Pipeline.ModelFolder.checkpoints(model, "final", null)));
     }
 }

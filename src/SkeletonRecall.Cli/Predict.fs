@@ -31,10 +31,17 @@ module Predict =
             if Files.isFolder model then
                 return! ModelFolder.checkpoints model kind (arguments.TryGetResult PredictArguments.Fold)
             else
-                return!
-                    Error(
-                        Missing(Store.file model $"fold_0/checkpoint_%s{kind}", "a trained fold is wanted: run train")
-                    )
+                let trained =
+                    RunFolder.models (Store.file roots.Results name)
+                    |> List.map (fun (trainer, plans, configuration) ->
+                        $"-tr %s{trainer} -p %s{plans} -c %s{configuration}")
+
+                let wanted =
+                    match trained with
+                    | [] -> "a trained fold is wanted: run train"
+                    | several -> "trained are " + String.concat " and " several
+
+                return! Error(Missing(Store.file model $"fold_0/checkpoint_%s{kind}", wanted))
         }
 
     let private checkpoints (arguments: ParseResults<PredictArguments>) : Result<string list, Problem> =

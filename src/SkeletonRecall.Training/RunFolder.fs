@@ -85,41 +85,6 @@ module RunFolder =
         |> Option.map (Checkpoint.load >> Result.map Some)
         |> Option.defaultValue (Ok None)
 
-    /// The folders of the folds 0, 1, ... in a model's folder, in their order; `fold_all` is none of them.
-    let folds (model: string) : string list =
-        let number (folder: string) : int option =
-            let name = Path.GetFileName folder |> string
-
-            match
-                name.StartsWith("fold_", StringComparison.Ordinal),
-                Int32.TryParse(name.Replace("fold_", ""), NumberStyles.None, CultureInfo.InvariantCulture)
-            with
-            | true, (true, value) -> Some value
-            | _ -> None
-
-        if Directory.Exists model then
-            Directory.GetDirectories model
-            |> Array.choose (fun folder -> number folder |> Option.map (fun value -> value, folder))
-            |> Array.sort
-            |> Array.map snd
-            |> List.ofArray
-        else
-            []
-
-    /// The checkpoints of that name in a model's folder, by its folds 0, 1, ... that have one or, where none has, of `fold_all`.
-    /// A problem for none.
-    let checkpoints (model: string) (file: string) : Result<string list, Problem> =
-        let all = Store.file (Store.file model "fold_all") file
-
-        match
-            folds model
-            |> List.map (fun fold -> Store.file fold file)
-            |> List.filter File.Exists
-        with
-        | [] when File.Exists all -> Ok [ all ]
-        | [] -> Error(Missing(Store.file (Store.file model "fold_0") file, "a trained fold is wanted: run train"))
-        | found -> Ok found
-
     /// The names of the models below a data set's results folder, (trainer, plans, configuration), sorted.
     let models (results: string) : (string * string * string) list =
         if Directory.Exists results then

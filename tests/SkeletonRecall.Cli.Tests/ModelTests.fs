@@ -108,6 +108,12 @@ let tests =
                     succeeded (inRoot [ "preprocess"; "-d"; "4"; "-c"; "3d_fullres" ]) |> ignore
                     let told = succeeded (train "1" [ "--mirror"; "0,1" ])
                     Expect.isFalse (told.Contains "preprocessed now") "from the store"
+
+                    Expect.stringContains
+                        (failed (inRoot [ "predict"; "-i"; raw; "-o"; out "none"; "-d"; "4" ]))
+                        "trained are -tr nnUNetTrainerSkeletonRecall -p nnUNetPlans -c 3d_fullres"
+                        "2d was not trained"
+
                     Expect.stringContains told "mirroring along axes 0, 1" "mirroring"
 
                     let fold =
