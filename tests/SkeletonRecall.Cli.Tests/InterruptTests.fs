@@ -100,14 +100,24 @@ let tests =
                     Commands.succeeded (train straight []) |> ignore
                     let rng = Seed.rng (Seed.ofInt 3)
 
-                    for _ in 1..4 do
-                        let code, errors = interrupted (400 + rng.NextInt 2600) (train stopped [ "--c" ])
+                    let mutable tries = 0
+                    let mutable stops = 0
+
+                    // Later and later, until some have come while it trains.
+                    while stops < 3 && tries < 40 do
+                        tries <- tries + 1
+
+                        let code, errors =
+                            interrupted (300 + 100 * tries + rng.NextInt 100) (train stopped [ "--c" ])
+
                         // Before the program listens, the signal ends it as any other (130); after the end there is nothing to stop.
                         Expect.contains [ 0; 1; 130 ] code errors
 
                         if code = 1 then
+                            stops <- stops + 1
                             Expect.equal (errors.TrimEnd()) "skeleton-recall: stopped" "one line"
 
+                    Expect.isGreaterThan stops 0 "a signal came while it trained"
                     Commands.succeeded (train stopped [ "--c" ]) |> ignore
                     Expect.equal (weights stopped) (weights straight) "bit for bit")
             }
