@@ -25,6 +25,8 @@ let pages =
         "for-fsharp.md", "For F#"
         "for-csharp.md", "For C#"
         "for-the-command-line.md", "For the command line"
+        "data-sets.md", "Data sets"
+        "scores.md", "Scores"
         "coming-from-nnunet.md", "Coming from nnU-Net"
         "choosing-a-loss.md", "Choosing a loss"
         "01-skeletons.fsx", "Tour: skeletons and tubes"
