@@ -131,8 +131,9 @@ let literate (script: string) : string =
 let build (output: string) : unit =
     let input = Directory.CreateTempSubdirectory("skeleton-recall-docs-").FullName
 
+    // fsdocs turns links to pages into links to theirs, but not those to a heading of one.
     let place (name: string) (text: string) =
-        File.WriteAllText(Path.Combine(input, name), text)
+        File.WriteAllText(Path.Combine(input, name), Regex.Replace(text, @"\]\(([\w-]+)\.md#", "]($1.html#"))
 
     let front (title: string) (index: int) =
         $"---\ntitle: %s{title}\ncategory: Guides\ncategoryindex: 1\nindex: %d{index}\n---\n"
