@@ -39,6 +39,11 @@ let tests =
                 let value = Boundary.loss (threeQuarters 6) masked
                 Expect.floatClose Accuracy.veryHigh (Tensors.item value) (0.75 * 1.0 / 5.0) "masked")
 
+            testCase "the numbers of the authors' code" (fun () ->
+                use _scope = Tensors.scope ()
+                let logits, target = FamilyGolden.scene ()
+                FamilyGolden.agree 1e-5 "boundary" Boundary.loss logits target)
+
             testCase "no boundary, nothing to say" (fun () ->
                 use _scope = Tensors.scope ()
 

@@ -1,6 +1,7 @@
 namespace SkeletonRecall.Tests
 
 open System.Text.Json
+open TorchSharp
 open Expecto
 open SkeletonRecall
 
@@ -42,6 +43,18 @@ module FamilyGolden =
                 2.0 * sin (12.9898 * float (at + 1)) + (if isTrue then 3.0 else 0.0))
 
         Tensors.ofDoubles [ 2L; 3L; 12L; 14L ] logits, Target.ofClasses (Tensors.ofInt16 [ 2L; 1L; 12L; 14L ] labels)
+
+    /// The foreground of the scene as two regions.
+    let regions () : Tensor * Target =
+        let logits, target = scene ()
+
+        match target.Truth with
+        | Classes ids ->
+            let inside =
+                torch.cat ([| for region in 1..2 -> ids.eq (Scalar.op_Implicit region) |], 1L)
+
+            logits.narrow (1L, 1L, 2L), Target.ofRegions (inside.``to`` torch.uint8)
+        | Regions _ -> failtest "classes are wanted"
 
     /// Fails unless value and sum of the gradient's absolute entries are those of an entry.
     let agree (tolerance: float) (name: string) (loss: Loss) (logits: Tensor) (target: Target) : unit =

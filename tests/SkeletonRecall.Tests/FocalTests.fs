@@ -48,6 +48,21 @@ let tests =
                     (List.average each)
                     "value")
 
+            testCase "the numbers of MONAI" (fun () ->
+                use _scope = Tensors.scope ()
+                let logits, target = FamilyGolden.scene ()
+
+                let weighted =
+                    Focal.loss
+                        { Focal.standard with
+                            Alpha = Some 0.25
+                        }
+
+                FamilyGolden.agree 1e-5 "focal" (Focal.loss Focal.standard) logits target
+                FamilyGolden.agree 1e-5 "focal-alpha" weighted logits target
+                let logits, target = FamilyGolden.regions ()
+                FamilyGolden.agree 1e-5 "focal-regions" weighted logits target)
+
             testCase "gamma 0 is cross-entropy" (fun () ->
                 use _scope = Tensors.scope ()
                 let logits = LossSamples.logits ()

@@ -37,6 +37,20 @@ let tests =
                     (4.0 / 7.0)
                     "weights")
 
+            testCase "the numbers of MONAI" (fun () ->
+                use _scope = Tensors.scope ()
+                let logits, target = FamilyGolden.scene ()
+
+                for batch, ending in [ false, ""; true, "-batch" ] do
+                    let inBatches (options: TverskyOptions) =
+                        Tversky.loss { options with BatchDice = batch }
+
+                    FamilyGolden.agree 1e-10 $"tversky%s{ending}" (inBatches Tversky.standard) logits target
+                    FamilyGolden.agree 1e-10 $"focal-tversky%s{ending}" (inBatches Tversky.focal) logits target
+
+                let logits, target = FamilyGolden.regions ()
+                FamilyGolden.agree 1e-10 "tversky-regions" (Tversky.loss Tversky.standard) logits target)
+
             testCase "halves are Dice" (fun () ->
                 use _scope = Tensors.scope ()
 
