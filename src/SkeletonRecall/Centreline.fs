@@ -18,22 +18,29 @@ type Centreline =
 [<RequireQualifiedAccess>]
 module Centreline =
 
-    /// The measure from masks whose skeletons are at hand. Throws ArgumentException when extents differ.
-    let ofSkeletons (prediction: Mask) (predictionSkeleton: Mask) (truth: Mask) (truthSkeleton: Mask) : Centreline =
-        let precision = Overlap.precision (Overlap.measure predictionSkeleton truth)
-        let sensitivity = Overlap.precision (Overlap.measure truthSkeleton prediction)
-
+    let private ofShares (precision: float) (sensitivity: float) : Centreline =
         {
             Precision = precision
             Sensitivity = sensitivity
             ClDice = 2.0 * precision * sensitivity / (precision + sensitivity)
         }
 
+    /// The measure from masks whose skeletons are at hand. Throws ArgumentException when extents differ.
+    let ofSkeletons (prediction: Mask) (predictionSkeleton: Mask) (truth: Mask) (truthSkeleton: Mask) : Centreline =
+        ofShares
+            (Overlap.precision (Overlap.measure predictionSkeleton truth))
+            (Overlap.precision (Overlap.measure truthSkeleton prediction))
+
+    // The share of one mask's skeleton that lies in another mask of its extent.
+    let private shareInside (other: Mask) (mask: Mask) : float =
+        mask
+        |> Skeleton.read (fun skeleton -> Overlap.ofWords mask.Extent skeleton other.Words |> Overlap.precision)
+
     /// Precision, sensitivity and clDice of a prediction; skeletons are Zhang's in planes and Lee's in volumes.
     /// Throws ArgumentException when the extents differ.
     let measure (prediction: Mask) (truth: Mask) : Centreline =
         Extent.requireEqual (nameof truth) prediction.Extent truth.Extent
-        ofSkeletons prediction (Skeleton.thin prediction) truth (Skeleton.thin truth)
+        ofShares (shareInside truth prediction) (shareInside prediction truth)
 
     /// The same measure where an empty skeleton's precision or sensitivity has the value `empty` (tools use NaN, 0 and 1),
     /// and where clDice has the value `apart` when precision and sensitivity are both 0.

@@ -1,6 +1,7 @@
 namespace SkeletonRecall
 
 open System
+open System.Buffers
 open System.Numerics
 
 /// Connected components.
@@ -9,24 +10,40 @@ module Components =
 
     // A row is a list of runs of voxels; runs that touch those of the rows before are joined. `Starts` and `Stops` (one
     // past the end) hold the columns of all runs, `Rows` the first run of each row, `Parents` the forest of joined runs,
-    // in which a root is the first run of its tree.
+    // in which a root is the first run of its tree. The arrays are borrowed: new ones would be paid for page by page.
     [<Sealed>]
     type private Runs(rows: int) =
-        let mutable starts = Array.zeroCreate<int> 1024
-        let mutable stops = Array.zeroCreate<int> 1024
-        let mutable parents = Array.zeroCreate<int> 1024
+        let pool = ArrayPool<int>.Shared
+        let mutable starts = pool.Rent 1024
+        let mutable stops = pool.Rent 1024
+        let mutable parents = pool.Rent 1024
+        let rows = pool.Rent(rows + 1)
+
+        let enlarged (size: int) (count: int) (old: int[]) : int[] =
+            let larger = pool.Rent size
+            Array.Copy(old, larger, count)
+            pool.Return old
+            larger
+
         member _.Starts: int[] = starts
         member _.Stops: int[] = stops
         member _.Parents: int[] = parents
-        member val Rows: int[] = Array.zeroCreate (rows + 1)
+        member _.Rows: int[] = rows
         member val Count: int = 0 with get, set
 
-        member _.Reserve(count: int) : unit =
+        member this.Reserve(count: int) : unit =
             if count > starts.Length then
                 let size = max count (2 * starts.Length)
-                Array.Resize(&starts, size)
-                Array.Resize(&stops, size)
-                Array.Resize(&parents, size)
+                starts <- enlarged size this.Count starts
+                stops <- enlarged size this.Count stops
+                parents <- enlarged size this.Count parents
+
+        interface IDisposable with
+            member _.Dispose() : unit =
+                pool.Return starts
+                pool.Return stops
+                pool.Return parents
+                pool.Return rows
 
     let private root (parents: int[]) (run: int) : int =
         let mutable at = run
@@ -114,11 +131,11 @@ module Components =
 
         joined
 
-    // All runs, joined; and the number of trees.
+    // All runs, joined, which the caller disposes; and the number of trees.
     let private collect (connectivity: Connectivity) (inverted: bool) (mask: Mask) : struct (Runs * int) =
         let extent = mask.Extent
         Connectivity.requireRank connectivity extent
-        let runs = Runs(extent.Depth * extent.Height)
+        let runs = new Runs(extent.Depth * extent.Height)
         let order = Connectivity.order connectivity
         let mutable joined = 0
 
@@ -151,6 +168,7 @@ module Components =
     /// the number of components. Throws ArgumentException when the connectivity is not one of the mask's rank.
     let label (connectivity: Connectivity) (mask: Mask) : struct (Volume<int32> * int) =
         let struct (runs, count) = collect connectivity false mask
+        use _ = runs
         let extent = mask.Extent
         let labels = Array.zeroCreate<int> extent.Count
         let names = Array.zeroCreate<int> runs.Count
@@ -173,7 +191,8 @@ module Components =
 
     /// The number of components. Throws ArgumentException when the connectivity is not one of the mask's rank.
     let count (connectivity: Connectivity) (mask: Mask) : int =
-        let struct (_, count) = collect connectivity false mask
+        let struct (runs, count) = collect connectivity false mask
+        use _ = runs
         count
 
     // Joins all components at the border, as the outside does; the number of the others that `count` trees leave.
@@ -217,6 +236,7 @@ module Components =
     /// Throws ArgumentException when the connectivity is not one of the mask's rank.
     let countEnclosed (connectivity: Connectivity) (mask: Mask) : int =
         let struct (runs, count) = collect connectivity true mask
+        use _ = runs
         joinOutside mask.Extent runs count
 
     // Joins, in a forest of runs that touch by faces, those that touch by edges and corners; how many it joined.
@@ -254,11 +274,13 @@ module Components =
     /// The numbers of components by faces (4 or 6 neighbours) and by corners (8 or 26), at less than the cost of two calls.
     let internal countBoth (mask: Mask) : struct (int * int) =
         let struct (runs, count) = collect (byFaces mask.Extent) false mask
+        use _ = runs
         struct (count, count - joinCorners mask.Extent runs)
 
     /// What `countEnclosed` gives for the background by faces and by corners.
     let internal countEnclosedBoth (mask: Mask) : struct (int * int) =
         let struct (runs, count) = collect (byFaces mask.Extent) true mask
+        use _ = runs
         let enclosed = joinOutside mask.Extent runs count
         struct (enclosed, enclosed - joinCorners mask.Extent runs)
 
@@ -271,6 +293,7 @@ module Components =
             invalidArg (nameof parts) $"A mask is split into 1 part or more; got %d{parts}."
 
         let struct (runs, count) = collect connectivity false mask
+        use _ = runs
 
         if parts = 1 || count < 2 then
             [| mask |]

@@ -91,14 +91,20 @@ module Morphology =
                     ||| source[at + slab])
 
     let private boxInto (extent: Extent) (source: uint64[]) (target: uint64[]) : unit =
-        let other = Array.zeroCreate<uint64> source.Length
-        sweep extent target (fun at -> sideways source at) (fun at -> sidewaysOne source at)
-        along extent (Layout.stride extent) target other
+        let length = Layout.length extent
+        let other = ArrayPool<uint64>.Shared.Rent length
 
-        if extent.Rank = 2 then
-            other.CopyTo(target, 0)
-        else
-            along extent (Layout.slab extent) other target
+        try
+            Array.Clear(other, 0, length)
+            sweep extent target (fun at -> sideways source at) (fun at -> sidewaysOne source at)
+            along extent (Layout.stride extent) target other
+
+            if extent.Rank = 2 then
+                Array.Copy(other, target, length)
+            else
+                along extent (Layout.slab extent) other target
+        finally
+            ArrayPool<uint64>.Shared.Return other
 
     // Adds to the target's rows what the source has `down` slices and `along` rows further on.
     let private addShifted (extent: Extent) (down: int) (along: int) (source: uint64[]) (target: uint64[]) : unit =
@@ -222,24 +228,30 @@ module Morphology =
             mask
         else
             let extent = mask.Extent
-            let mutable source = mask.Words
-            let mutable target = Array.zeroCreate<uint64> source.Length
-
-            let mutable spare =
+            let length = mask.Words.Length
+            let result = Array.zeroCreate<uint64> length
+            // Steps go to and fro, the last into the result; the other array is borrowed.
+            let other =
                 if steps > 1 then
-                    Array.zeroCreate<uint64> source.Length
+                    ArrayPool<uint64>.Shared.Rent length
                 else
                     [||]
 
-            into extent source target
+            try
+                Array.Clear(other, 0, min length other.Length)
 
-            for _ in 2..steps do
-                source <- target
-                target <- spare
-                spare <- source
-                into extent source target
+                let inline into' (step: int) : uint64[] =
+                    if (steps - step) &&& 1 = 0 then result else other
 
-            Mask(extent, mask.Spacing, target)
+                into extent mask.Words (into' 1)
+
+                for step in 2..steps do
+                    into extent (into' (step - 1)) (into' step)
+            finally
+                if steps > 1 then
+                    ArrayPool<uint64>.Shared.Return other
+
+            Mask(extent, mask.Spacing, result)
 
     /// The mask shrunk by `steps` steps of the element: what is left are the voxels around which the element, as far as it
     /// lies inside the grid, fits into the mask. It is the complement of the complement's dilation, and nothing is eaten

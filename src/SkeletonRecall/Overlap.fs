@@ -19,16 +19,13 @@ type Overlap =
 [<RequireQualifiedAccess>]
 module Overlap =
 
-    /// Counts the voxels of a prediction and of the truth. Throws ArgumentException when the extents differ.
-    let measure (prediction: Mask) (truth: Mask) : Overlap =
-        Extent.requireEqual (nameof truth) prediction.Extent truth.Extent
-        let ours = prediction.Words
-        let theirs = truth.Words
+    /// Counts the voxels of the words of two masks of an extent, which may be in arrays that are longer.
+    let internal ofWords (extent: Extent) (ours: uint64[]) (theirs: uint64[]) : Overlap =
         let mutable both = 0L
         let mutable predicted = 0L
         let mutable wanted = 0L
 
-        for index in 0 .. ours.Length - 1 do
+        for index in 0 .. Layout.length extent - 1 do
             both <- both + int64 (BitOperations.PopCount(ours[index] &&& theirs[index]))
             predicted <- predicted + int64 (BitOperations.PopCount ours[index])
             wanted <- wanted + int64 (BitOperations.PopCount theirs[index])
@@ -37,8 +34,13 @@ module Overlap =
             TruePositives = both
             FalsePositives = predicted - both
             FalseNegatives = wanted - both
-            TrueNegatives = int64 prediction.Extent.Count - predicted - wanted + both
+            TrueNegatives = int64 extent.Count - predicted - wanted + both
         }
+
+    /// Counts the voxels of a prediction and of the truth. Throws ArgumentException when the extents differ.
+    let measure (prediction: Mask) (truth: Mask) : Overlap =
+        Extent.requireEqual (nameof truth) prediction.Extent truth.Extent
+        ofWords prediction.Extent prediction.Words truth.Words
 
     let private share (part: int64) (whole: int64) : float = float part / float whole
 

@@ -1,5 +1,8 @@
 namespace SkeletonRecall
 
+open System
+open System.Buffers
+
 /// A way of thinning a mask to its skeleton; both give what scikit-image's `skeletonize` of the same method gives.
 [<RequireQualifiedAccess>]
 type Thinning =
@@ -40,6 +43,26 @@ module Skeleton =
 
     /// The skeleton as upstream makes it: Zhang's of a plane, Lee's of a volume.
     let thin (mask: Mask) : Mask = thinBy (standard mask.Extent) mask
+
+    /// What a function reads from the words of the skeleton (see `thin`), which are borrowed and must not be kept: without
+    /// a mask of its own, whose memory would be paid for page by page.
+    let internal read (reader: uint64[] -> 'Result) (mask: Mask) : 'Result =
+        let extent = mask.Extent
+        let length = Layout.length extent
+        let words = ArrayPool<uint64>.Shared.Rent length
+        let other = ArrayPool<uint64>.Shared.Rent length
+
+        try
+            Array.Copy(mask.Words, words, length)
+
+            match standard extent with
+            | Thinning.Zhang -> ThinPlane.thinInPlace extent words
+            | Thinning.Lee -> ThinVolume.thinInPlace false extent words other
+
+            reader words
+        finally
+            ArrayPool<uint64>.Shared.Return words
+            ArrayPool<uint64>.Shared.Return other
 
     /// The skeleton by a given method with the guard: it has the components, the tunnels and the cavities of the mask
     /// (26/6 in volumes, 8/4 in planes), so that no component is left without a skeleton. A solid box of 2 x 2 x 2 voxels,
