@@ -1,10 +1,13 @@
-// dotnet build -c Release && dotnet fsi scripts/compare-losses.fsx ROOT DATASET CONFIGURATION EPOCHS ITERATIONS SEEDS [OBJECTIVE ...]
+// dotnet build -c Release && dotnet fsi scripts/compare-losses.fsx ROOT DATASET CONFIGURATION EPOCHS ITERATIONS SEEDS [SIZE] [OBJECTIVE ...]
 #load "loop.fsx"
 
 // # Objectives against each other
 //
 // On the first fold of a data set in ROOT/raw, each objective with several seeds: means over the validation cases, differences from
-// the first objective paired by case, and what a step costs.
+// the first objective paired by case, and what a step costs. SIZE is the side of a patch of a small plan (see `small` in loop.fsx); 0 leaves
+// the plan to the planner, for 1 GB. The circle of Willis, 13 classes, with soft clDice beside the others:
+//   skeleton-recall sample willis Dataset003_Willis --cases 15 --size 64 --root ROOT
+//   dotnet fsi scripts/compare-losses.fsx ROOT 3 3d_fullres 8 25 1 48
 
 open System.IO
 open SkeletonRecall
@@ -18,7 +21,7 @@ let seeds = int (argument 5 "3")
 
 let texts =
     match fsi.CommandLineArgs |> Array.skip 1 |> List.ofArray with
-    | several when several.Length > 6 -> List.skip 6 several
+    | several when several.Length > 7 -> List.skip 7 several
     | _ -> [ "dice + ce"; "dice + ce + 1.0*skeleton-recall"; "dice + ce + 1.0*cldice" ]
 
 let objectives = texts |> List.map (fun text -> text, objective text)
@@ -38,7 +41,8 @@ let job: Job =
         Fold = "0"
     }
 
-prepare 1.0 id job |> ignore
+let axes = if job.Configuration = "2d" then 2 else 3
+prepare 1.0 (small axes (int (argument 6 "0")) 2) job |> ignore
 let truth = FinalValidation.truthFolder roots (raw job) (dataset job)
 
 let results =

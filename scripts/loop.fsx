@@ -114,6 +114,19 @@ let prepare (memory: float) (change: PlannerOptions -> PlannerOptions) (job: Job
 
     plans
 
+/// A plan that two cores can train in minutes: patches of `size` pixels or voxels on each of so many axes, so many to a batch, and 16
+/// to 128 features. Size 0 leaves all to the planner.
+let small (axes: int) (size: int) (batch: int) (options: PlannerOptions) : PlannerOptions =
+    if size = 0 then
+        options
+    else
+        { options with
+            BaseFeatures = 16
+            MaxFeatures = 128
+            PatchSize = Some(List.replicate axes size)
+            BatchSize = Some batch
+        }
+
 /// Trains a fold and tells of each epoch. Validation cases are predicted whole at the end where asked for.
 let train (validate: bool) (job: Job) : Trained =
     let clock = Diagnostics.Stopwatch.StartNew()
@@ -126,8 +139,16 @@ let train (validate: bool) (job: Job) : Trained =
             steps.Add clock.Elapsed.TotalSeconds
             peak <- max peak Environment.WorkingSet
         | Epoch report ->
+            let dice = EpochReport.meanDice report
+
+            let dice =
+                if Double.IsNaN dice then
+                    ""
+                else
+                    $", pseudo Dice %.4f{dice}"
+
             note
-                $"%s{job.Name}, fold %s{job.Fold}: epoch %d{report.Epoch}, loss %.4f{report.TrainLoss}, pseudo Dice %.4f{EpochReport.meanDice report}, %.0f{clock.Elapsed.TotalSeconds} s"
+                $"%s{job.Name}, fold %s{job.Fold}: epoch %d{report.Epoch + 1} of %d{job.Options.Epochs}, loss %.4f{report.TrainLoss}%s{dice}, %.0f{clock.Elapsed.TotalSeconds} s"
 
     let folder =
         Pipeline.train
@@ -151,6 +172,8 @@ let train (validate: bool) (job: Job) : Trained =
             report
         |> Problem.orThrow
 
+    note $"%s{job.Name}: %s{folder}"
+
     {
         Folder = folder
         Minutes = clock.Elapsed.TotalMinutes
@@ -163,22 +186,28 @@ let train (validate: bool) (job: Job) : Trained =
         PeakMebibytes = float peak / 1048576.0
     }
 
-/// As many epochs as go into so many minutes, by the time that the second of two takes; at least one.
+/// As many epochs as go into so many minutes, by the step in the middle of a short trial; at least one.
 let epochsIn (minutes: float) (job: Job) : int =
-    let clock = Diagnostics.Stopwatch.StartNew()
-
     let trial =
         train
             false
             { job with
                 Name = "trial"
-                Options = { job.Options with Epochs = 2 }
+                Options =
+                    { job.Options with
+                        Epochs = 2
+                        Iterations = min 15 job.Options.Iterations
+                        ValidationIterations = 0
+                    }
             }
 
     Directory.Delete(Path.GetDirectoryName trial.Folder |> string, true)
-    let perEpoch = clock.Elapsed.TotalMinutes / 2.0
-    let epochs = max 1 (int (minutes / perEpoch))
-    note $"%.1f{60.0 * perEpoch} s an epoch: %d{epochs} epochs in %g{minutes} minutes"
+    let perEpoch = trial.SecondsPerStep * float job.Options.Iterations
+    let epochs = max 1 (int (60.0 * minutes / perEpoch))
+
+    note
+        $"%.0f{1000.0 * trial.SecondsPerStep} ms a step, %.1f{perEpoch} s an epoch: %d{epochs} epochs in %g{minutes} minutes"
+
     epochs
 
 /// Labels the images of a folder with trained folds into a folder named as the job; that folder.
@@ -215,10 +244,18 @@ let private interval (value: Interval) : string =
 
 /// What the tables show.
 let shown: Measure list =
-    [ Measure.Dice; Measure.ClDice; Measure.B0Error; Measure.B1Error ]
+    [
+        Measure.Dice
+        Measure.Precision
+        Measure.ClDice
+        Measure.B0Error
+        Measure.B1Error
+    ]
 
 /// One line per name and measure: the mean over cases (classes averaged) and its 95 % interval.
 let table (results: (string * Scores list) list) : unit =
+    let width = results |> List.map (fun (name, _) -> name.Length) |> List.max
+
     for measure in shown do
         note ""
         note (Measure.print measure)
@@ -228,7 +265,7 @@ let table (results: (string * Scores list) list) : unit =
                 Evaluation.perCase (fun score -> score.Value measure) scores |> List.map snd
 
             let mean = Statistics.bootstrap (Seed.ofInt 1) values
-            note $"  %-32s{name} %s{interval mean}, %d{mean.Count} cases"
+            note $"  %s{name.PadRight width} %s{interval mean}, %d{mean.Count} cases"
 
 /// What sets each later name apart from the first, paired by case; of several seeds, cases count once by their mean over seeds.
 let differences (results: (string * Scores list list) list) : unit =

@@ -57,17 +57,7 @@ convert
     job
 
 // ## A network that two cores can train
-prepare
-    1.0
-    (fun options ->
-        { options with
-            BaseFeatures = 16
-            MaxFeatures = 128
-            PatchSize = Some [ size; size ]
-            BatchSize = Some 4
-        })
-    job
-|> ignore
+prepare 1.0 (small 2 size 4) job |> ignore
 
 // ## Both objectives for as many epochs as the dearer one has time for
 let objectives =
