@@ -139,16 +139,8 @@ let train (validate: bool) (job: Job) : Trained =
             steps.Add clock.Elapsed.TotalSeconds
             peak <- max peak Environment.WorkingSet
         | Epoch report ->
-            let dice = EpochReport.meanDice report
-
-            let dice =
-                if Double.IsNaN dice then
-                    ""
-                else
-                    $", pseudo Dice %.4f{dice}"
-
             note
-                $"%s{job.Name}, fold %s{job.Fold}: epoch %d{report.Epoch + 1} of %d{job.Options.Epochs}, loss %.4f{report.TrainLoss}%s{dice}, %.0f{clock.Elapsed.TotalSeconds} s"
+                $"%s{job.Name}, fold %s{job.Fold}: %s{EpochReport.print report}; %d{report.Epoch + 1} of %d{job.Options.Epochs}, %.0f{clock.Elapsed.TotalSeconds} s"
 
     let folder =
         Pipeline.train

@@ -254,15 +254,6 @@ module Train =
                     }
         }
 
-    // The running Dice, which epochs without validation iterations have not.
-    let private pseudoDice (report: EpochReport) : string =
-        let dice = EpochReport.meanDice report
-
-        if Double.IsNaN dice then
-            ""
-        else
-            $", pseudo Dice %.4f{dice}"
-
     // What the epoch came to on whole cases, where it was measured.
     let private measured (report: EpochReport) : string =
         report.Measures
@@ -288,7 +279,7 @@ module Train =
                 | Epoch summary ->
                     report
                         (float (summary.Epoch + 1) / float request.Train.Epochs)
-                        $"epoch %d{summary.Epoch}, loss %.4f{summary.TrainLoss}%s{pseudoDice summary}%s{measured summary}"
+                        (EpochReport.print summary + measured summary)
 
             Pipeline.train request terminal.Stop note progress)
 

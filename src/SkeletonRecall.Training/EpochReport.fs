@@ -43,6 +43,16 @@ module EpochReport =
         | [] -> nan
         | values -> List.average values
 
+    /// An epoch in a line: its number, the training loss, and the mean pseudo Dice where there is one.
+    let print (report: EpochReport) : string =
+        let dice = meanDice report
+
+        $"epoch %d{report.Epoch}, loss %.4f{report.TrainLoss}"
+        + (if Double.IsNaN dice then
+               ""
+           else
+               $", pseudo Dice %.4f{dice}")
+
     /// The exponential moving average of the mean pseudo-Dice after each epoch, oldest first: the first value as it is,
     /// then 0.9 of the previous average and 0.1 of the new value. An epoch without a value leaves the average as it
     /// was (nnU-Net's average stays NaN from there on).

@@ -64,6 +64,15 @@ let tests =
                 | other -> failtest $"4 values are wanted, not %d{other.Length}"
             }
 
+            test "an epoch in a line" {
+                Expect.equal
+                    (EpochReport.print (report [ 0.25; nan; 0.75 ]))
+                    "epoch 0, loss 0.0000, pseudo Dice 0.5000"
+                    "all"
+
+                Expect.equal (EpochReport.print (report [ nan ])) "epoch 0, loss 0.0000" "no patch had a class"
+            }
+
             test "the best is strictly above all before" {
                 Expect.isFalse (EpochReport.isBest []) "no epoch"
                 Expect.isFalse (EpochReport.isBest [ report [ nan ] ]) "no value"
