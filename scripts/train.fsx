@@ -158,6 +158,7 @@ let checkpoint: Checkpoint =
         History = history
         MirrorAxes = [ 0; 1 ]
         Threads = TorchSharp.torch.get_num_threads ()
+        MemoryFormat = Network.memoryFormat
     }
 
 let file = Path.Combine(output, RunFolder.final)

@@ -36,6 +36,8 @@ type Checkpoint =
         MirrorAxes: int list
         /// Threads of torch that computed it, 0 where that is not known; a run that goes on with as many is the same bit for bit.
         Threads: int
+        /// How feature maps lay in memory where it was computed, as `Network.memoryFormat` says it; empty where that is not known.
+        MemoryFormat: string
     }
 
 /// Checkpoints as safetensors files: weights under nnU-Net's names, momentum as `momentum.` and the parameter's name,
@@ -104,6 +106,7 @@ module Checkpoint =
                 "loss_sum", checkpoint.LossSum.ToString("R", CultureInfo.InvariantCulture)
                 "mirror_axes", String.Join(",", checkpoint.MirrorAxes)
                 "threads", checkpoint.Threads.ToString CultureInfo.InvariantCulture
+                "memory_format", checkpoint.MemoryFormat
                 "number_format", Precision.print checkpoint.Options.Precision
             ]
 
@@ -204,6 +207,7 @@ module Checkpoint =
                             History = history
                             MirrorAxes = axes |> List.map snd
                             Threads = threads
+                            MemoryFormat = content.Metadata.TryFind "memory_format" |> Option.defaultValue ""
                         }
                 | _ -> return! Error(Unreadable(path, "its plans should hold one configuration"))
         }

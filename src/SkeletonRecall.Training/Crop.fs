@@ -117,48 +117,54 @@ module Crop =
             && extent.Depth > 2
             && extent.Height > 2
             && extent.Width > 2
-            && Array.contains 0uy flags
+            && Span<byte>(flags, 0, extent.Count).Contains 0uy
         then
             markBorder extent flags
 
             while sweep extent true flags && sweep extent false flags do
                 ()
 
-            for at in 0 .. flags.Length - 1 do
+            for at in 0 .. extent.Count - 1 do
                 flags[at] <- if flags[at] = Outside then 0uy else 1uy
 
-    /// The voxels at which any channel is not 0, cavities filled.
-    let nonZero (image: Image) : Mask =
-        let extent = image.Extent
-        let any = Array.zeroCreate<byte> extent.Count
+    /// Writes 1 for the voxels at which any channel is not 0, cavities filled, and 0 for the others, into the first of at least as
+    /// many flags as the image has voxels.
+    let internal flagNonZero (image: Image) (flags: byte[]) : unit =
+        let count = image.Extent.Count
+        let lanes = Vector<float32>.Count
+        Array.Clear(flags, 0, count)
 
         for channel in 0 .. image.Channels - 1 do
             let values = Image.channel channel image
-
-            let lanes = Vector<float32>.Count
             let vectors = MemoryMarshal.Cast<float32, Vector<float32>> values
+            let mutable clean = 0
 
             for vector in 0 .. vectors.Length - 1 do
-                let first = vector * lanes
+                if Vector.EqualsAny(vectors[vector], Vector<float32>.Zero) then
+                    let first = vector * lanes
+                    Array.Fill(flags, 1uy, clean, first - clean)
+                    clean <- first + lanes
 
-                if not (Vector.EqualsAny(vectors[vector], Vector<float32>.Zero)) then
-                    Span<byte>(any, first, lanes).Fill 1uy
-                else
                     for place in first .. first + lanes - 1 do
                         if values[place] <> 0.0f then
-                            any[place] <- 1uy
+                            flags[place] <- 1uy
 
-            for place in vectors.Length * lanes .. any.Length - 1 do
+            Array.Fill(flags, 1uy, clean, vectors.Length * lanes - clean)
+
+            for place in vectors.Length * lanes .. count - 1 do
                 if values[place] <> 0.0f then
-                    any[place] <- 1uy
+                    flags[place] <- 1uy
 
-        fillCavities extent any
-        Volume.create extent any |> Mask.ofVolume (fun value -> value <> 0uy)
+        fillCavities image.Extent flags
 
-    /// The smallest box that holds the mask; the whole extent for an empty mask.
-    let boundingBox (mask: Mask) : Box =
-        let extent = mask.Extent
-        let flags = (Mask.toVolume mask).Data
+    /// The voxels at which any channel is not 0, cavities filled.
+    let nonZero (image: Image) : Mask =
+        let flags = Array.zeroCreate<byte> image.Extent.Count
+        flagNonZero image flags
+        Volume.create image.Extent flags |> Mask.ofVolume (fun value -> value <> 0uy)
+
+    /// The smallest box that holds all flags of an extent that are not 0; the whole extent where there are none.
+    let internal boxOfFlags (extent: Extent) (flags: byte[]) : Box =
         let mutable box = whole extent
         let mutable found = false
 
@@ -192,6 +198,10 @@ module Crop =
                     found <- true
 
         box
+
+    /// The smallest box that holds the mask; the whole extent for an empty mask.
+    let boundingBox (mask: Mask) : Box =
+        boxOfFlags mask.Extent (Mask.toVolume mask).Data
 
     /// A volume's part inside the box, in a fresh array. Throws ArgumentException when the box leaves the extent.
     let values (extent: Extent) (box: Box) (values: System.ReadOnlySpan<'T>) : 'T[] =

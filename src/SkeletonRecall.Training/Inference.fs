@@ -1,6 +1,7 @@
 namespace SkeletonRecall.Training
 
 open System
+open System.Numerics
 open TorchSharp
 open SkeletonRecall
 
@@ -91,12 +92,40 @@ module Inference =
     // The class with the highest logit of each voxel of a plane, the lowest among equals.
     let private likeliest (classes: int) (logits: ReadOnlySpan<float32>) (labels: Span<int16>) : unit =
         let area = labels.Length
-        labels.Clear()
+        let lanes = Vector<float32>.Count
+        let mutable voxel = 0
 
-        for label in 1 .. classes - 1 do
-            for voxel in 0 .. area - 1 do
-                if logits[label * area + voxel] > logits[int labels[voxel] * area + voxel] then
-                    labels[voxel] <- int16 label
+        // The best so far and its class, of as many voxels as two vectors hold.
+        while voxel <= area - 2 * lanes do
+            let mutable best = Vector<float32>(logits.Slice voxel)
+            let mutable otherBest = Vector<float32>(logits.Slice(voxel + lanes))
+            let mutable chosen = Vector<int>.Zero
+            let mutable otherChosen = Vector<int>.Zero
+
+            for label in 1 .. classes - 1 do
+                let here = Vector<float32>(logits.Slice(label * area + voxel))
+                let other = Vector<float32>(logits.Slice(label * area + voxel + lanes))
+
+                let isHigher, isOtherHigher =
+                    Vector.GreaterThan(here, best), Vector.GreaterThan(other, otherBest)
+
+                let labels = Vector<int> label
+                best <- Vector.ConditionalSelect(isHigher, here, best)
+                otherBest <- Vector.ConditionalSelect(isOtherHigher, other, otherBest)
+                chosen <- Vector.ConditionalSelect(isHigher, labels, chosen)
+                otherChosen <- Vector.ConditionalSelect(isOtherHigher, labels, otherChosen)
+
+            Vector.Narrow(chosen, otherChosen).CopyTo(labels.Slice voxel)
+            voxel <- voxel + 2 * lanes
+
+        for voxel in voxel .. area - 1 do
+            let mutable best = 0
+
+            for label in 1 .. classes - 1 do
+                if logits[label * area + voxel] > logits[best * area + voxel] then
+                    best <- label
+
+            labels[voxel] <- int16 best
 
     let private paint (order: int list) (logits: ReadOnlySpan<float32>) (labels: Span<int16>) : unit =
         let area = labels.Length

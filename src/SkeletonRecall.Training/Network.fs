@@ -68,6 +68,9 @@ module Network =
             if count < 1 then
                 invalidArg (nameof architecture) $"Features and convolutions count from 1; got %d{count}."
 
+    /// How feature maps and weights lie in memory: batch, channels, then the axes of space, each without gaps. MEASURED
+    let memoryFormat: string = "contiguous"
+
     /// How often each axis is halved (or strided) on the way down: spatial sizes must be multiples of these.
     let divisor (architecture: Architecture) : int list =
         architecture.Strides |> List.reduce (List.map2 (*))

@@ -205,6 +205,10 @@ module Pipeline =
         match resume with
         | Some checkpoint ->
             changed "on" (Device.print checkpoint.Options.Device) (Device.print options.Device)
+            // Checkpoints of earlier versions, and Python's, do not say it.
+            if checkpoint.MemoryFormat <> "" then
+                changed "with feature maps" checkpoint.MemoryFormat Network.memoryFormat
+
             changed "in" (Precision.print checkpoint.Options.Precision) (Precision.print options.Precision)
         | None -> ()
 

@@ -19,8 +19,46 @@ module internal PlaneResample =
             places |> Array.map (fun place -> int (floor place)),
             places |> Array.map (fun place -> float32 (place - floor place))
 
+    // Two rows at the new width, and which rows of the plane they are: the next row of the result mostly lies between the
+    // same two, or between the second and the one after it.
+    [<Sealed>]
+    type private Rows(width: int) =
+        member val Upper: float32[] = Array.zeroCreate width with get, set
+        member val Lower: float32[] = Array.zeroCreate width with get, set
+        member val UpperRow: int = -1 with get, set
+        member val LowerRow: int = -1 with get, set
+
+        member this.Forget() : unit =
+            this.UpperRow <- -1
+            this.LowerRow <- -1
+
+        member this.Swap() : unit =
+            let array, row = this.Upper, this.UpperRow
+            this.Upper <- this.Lower
+            this.UpperRow <- this.LowerRow
+            this.Lower <- array
+            this.LowerRow <- row
+
+    // A row (of so many values, from `start` on) at the width of the columns.
+    let private widen
+        (columns: int[])
+        (weights: float32[])
+        (source: float32[])
+        (start: int)
+        (width: int)
+        (result: float32[])
+        : unit =
+        let row = ReadOnlySpan<float32>(source, start, width)
+
+        for column in 0 .. result.Length - 1 do
+            let left = columns[column]
+            let value = row[left]
+            let right = row[min (left + 1) (width - 1)]
+            result[column] <- value + weights[column] * (right - value)
+
     // Planes (channels, rows, columns) to another height and width.
     let private resizePlane
+        (wide: Rows)
         (channels: int)
         (from: Extent)
         (size: Extent)
@@ -30,25 +68,34 @@ module internal PlaneResample =
         (result: float32[])
         : unit =
         for channel in 0 .. channels - 1 do
+            wide.Forget()
+
+            let widen (row: int) (line: float32[]) =
+                widen columns columnWeights source ((channel * from.Height + row) * from.Width) from.Width line
+
             for row in 0 .. size.Height - 1 do
-                let start = channel * from.Height * from.Width
-                let upper = start + rows[row] * from.Width
-                let lower = start + min (rows[row] + 1) (from.Height - 1) * from.Width
-                let y = rowWeights[row]
-                let into = (channel * size.Height + row) * size.Width
+                let upper = rows[row]
+                let lower = min (upper + 1) (from.Height - 1)
 
-                for column in 0 .. size.Width - 1 do
-                    let left = columns[column]
-                    let right = min (left + 1) (from.Width - 1)
-                    let x = columnWeights[column]
+                if wide.UpperRow <> upper then
+                    if wide.LowerRow = upper then
+                        wide.Swap()
+                    else
+                        widen upper wide.Upper
+                        wide.UpperRow <- upper
 
-                    let above =
-                        source[upper + left] + x * (source[upper + right] - source[upper + left])
+                if wide.LowerRow <> lower then
+                    widen lower wide.Lower
+                    wide.LowerRow <- lower
 
-                    let below =
-                        source[lower + left] + x * (source[lower + right] - source[lower + left])
+                let into =
+                    Span<float32>(result, (channel * size.Height + row) * size.Width, size.Width)
 
-                    result[into + column] <- above + y * (below - above)
+                Values.between
+                    rowWeights[row]
+                    (ReadOnlySpan<float32> wide.Upper)
+                    (ReadOnlySpan<float32> wide.Lower)
+                    into
 
     /// A function that takes the planes (channels, rows, columns) of an image of extent `from`, in order, and gives those of
     /// one of extent `size` to `consume`; the array is used again afterwards. `separate` is the axis that is resampled by
@@ -83,6 +130,7 @@ module internal PlaneResample =
             // The newest plane and the one before, at the new height and width.
             let kept = [| Array.zeroCreate<float32> values; Array.zeroCreate<float32> values |]
             let between = Array.zeroCreate<float32> values
+            let wide = Rows size.Width
             // The output that is given next.
             let next = ref 0
 
@@ -98,7 +146,7 @@ module internal PlaneResample =
                 let newest = kept[0]
                 kept[0] <- previous
                 kept[1] <- newest
-                resizePlane channels from size rows columns plane newest
+                resizePlane wide channels from size rows columns plane newest
 
                 while next.Value < size.Depth && needed next.Value <= number do
                     let first, weight = firsts[next.Value], weights[next.Value]
@@ -108,8 +156,11 @@ module internal PlaneResample =
                     elif weight = 0.0f then
                         consume next.Value previous
                     else
-                        for i in 0 .. values - 1 do
-                            between[i] <- previous[i] + weight * (newest[i] - previous[i])
+                        Values.between
+                            weight
+                            (ReadOnlySpan<float32> previous)
+                            (ReadOnlySpan<float32> newest)
+                            (Span<float32> between)
 
                         consume next.Value between
 

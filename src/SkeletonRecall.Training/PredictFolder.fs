@@ -141,15 +141,17 @@ module PredictFolder =
             return path
         }
 
-    /// Labels the given cases, each with its channel files, with the networks of the request, whose input and parts are not
-    /// looked at, and returns the written files.
-    let cases
+    // Labels cases with the request's networks, the first of which is loaded already.
+    let private casesWith
+        (first: Checkpoint)
         (request: PredictRequest)
         (stop: CancellationToken)
         (report: float -> string -> unit)
         (cases: (CaseId * string list) list)
         : Result<string list, Problem> =
-        Prediction.loadOn request.Device request.Precision request.Checkpoints
+        request.Checkpoints.Tail
+        |> Problem.traverse ModelFile.load
+        |> Result.bind (fun others -> Prediction.ofCheckpointsOn request.Device request.Precision (first :: others))
         |> Result.bind (fun model ->
             use model = model
             let checkpoint = model.Checkpoint
@@ -181,9 +183,21 @@ module PredictFolder =
                 return written
             })
 
+    /// Labels the given cases, each with its channel files, with the networks of the request, whose input and parts are not
+    /// looked at, and returns the written files. Throws ArgumentException for a request without checkpoints.
+    let cases
+        (request: PredictRequest)
+        (stop: CancellationToken)
+        (report: float -> string -> unit)
+        (cases: (CaseId * string list) list)
+        : Result<string list, Problem> =
+        ModelFile.load request.Checkpoints.Head
+        |> Result.bind (fun first -> casesWith first request stop report cases)
+
     /// Labels every image with trained networks and returns the written files; dataset.json, plans.json and
     /// predict_from_raw_data_args.json are put beside them, as nnU-Net does. `report`
-    /// hears the share that is done and the case at hand. Throws ArgumentException for a part that is none.
+    /// hears the share that is done and the case at hand. Throws ArgumentException for a part that is none and for a request
+    /// without checkpoints.
     let run
         (request: PredictRequest)
         (stop: CancellationToken)
@@ -213,5 +227,5 @@ module PredictFolder =
             return!
                 part request all
                 |> List.filter (fst >> isDone >> not)
-                |> cases request stop report
+                |> casesWith checkpoint request stop report
         }

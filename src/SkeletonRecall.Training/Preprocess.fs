@@ -1,6 +1,7 @@
 namespace SkeletonRecall.Training
 
 open System
+open System.Buffers
 open SkeletonRecall
 
 /// Where a preprocessed case came from, kept for the way back; nnU-Net's properties. Sizes after the file's are in the order
@@ -148,10 +149,15 @@ module Preprocess =
             else
                 Ok(Resample.size cropped spacing wanted, wanted)
 
-    // The box of an image in transposed axes, in a fresh array.
-    let private cut (order: int list) (box: Box) (cropped: Extent) (spacing: Spacing) (image: Image) : Image =
-        let data = GC.AllocateUninitializedArray<float32>(image.Channels * cropped.Count)
-
+    // The box of an image in transposed axes, in an array of at least as many values.
+    let private cut
+        (order: int list)
+        (box: Box)
+        (cropped: Extent)
+        (spacing: Spacing)
+        (data: float32[])
+        (image: Image)
+        : Image =
         for channel in 0 .. image.Channels - 1 do
             Axes.copyBox order image.Extent box image.Data (channel * image.Extent.Count) data (channel * cropped.Count)
 
@@ -168,7 +174,7 @@ module Preprocess =
         (box: Box)
         (cropped: Extent)
         (spacing: Spacing)
-        (inside: Lazy<byte[]> option)
+        (inside: byte[] option)
         (labels: LabelMap)
         : LabelMap =
         let data = GC.AllocateUninitializedArray<int16> cropped.Count
@@ -177,20 +183,66 @@ module Preprocess =
         match inside with
         | None -> ()
         | Some inside ->
-            let inside = inside.Value
-
             for place in 0 .. data.Length - 1 do
                 if inside[place] = 0uy && data[place] = 0s then
                     data[place] <- Patch.Outside
 
         Volume.create cropped data |> Volume.withSpacing spacing
 
-    // Flags of the non-zero part inside the box in transposed axes.
-    let private insideBox (order: int list) (box: Box) (cropped: Extent) (nonZero: Mask) : byte[] =
-        let flags = (Mask.toVolume nonZero).Data
-        let data = Array.zeroCreate<byte> cropped.Count
-        Axes.copyBox order nonZero.Extent box flags 0 data 0
-        data
+    // The box of the non-zero part and, where some of the image is outside of that part and it matters, flags of the part inside
+    // the box in transposed axes.
+    let private nonZeroPart (order: int list) (matters: bool) (image: Image) : struct (Box * byte[] option) =
+        let extent = image.Extent
+        let flags = ArrayPool<byte>.Shared.Rent extent.Count
+
+        try
+            Crop.flagNonZero image flags
+
+            if not (Span<byte>(flags, 0, extent.Count).Contains 0uy) then
+                struct (Crop.whole extent, None)
+            else
+                let box = Crop.boxOfFlags extent flags
+
+                if not matters then
+                    struct (box, None)
+                else
+                    let data =
+                        Array.zeroCreate<byte>(Extent.ofShape(Axes.permute order (Crop.shape extent box)).Count)
+
+                    Axes.copyBox order extent box flags 0 data 0
+                    struct (box, Some data)
+        finally
+            ArrayPool<byte>.Shared.Return flags
+
+    // Normalized and resampled, whatever lies between in borrowed memory: the box of an image in transposed axes.
+    let private bring
+        (order: int list)
+        (configuration: Configuration)
+        (box: Box)
+        (cropped: Extent)
+        (spacing: Spacing)
+        (inside: Lazy<byte[]>)
+        (size: Extent, wanted: Spacing)
+        (image: Image)
+        : Image =
+        let count = image.Channels * cropped.Count
+
+        let normalized (data: float32[]) : Image =
+            let part = cut order box cropped spacing data image
+            Normalize.inPlace configuration.Normalization inside part
+            part
+
+        if size = cropped then
+            // Then resampling leaves the array as it is.
+            normalized (GC.AllocateUninitializedArray<float32> count)
+            |> Resample.image configuration.Resampling wanted size
+        else
+            let borrowed = ArrayPool<float32>.Shared.Rent count
+
+            try
+                normalized borrowed |> Resample.image configuration.Resampling wanted size
+            finally
+                ArrayPool<float32>.Shared.Return borrowed
 
     // `ZScoreInside` looks at the voxels that are not -1: those inside, and those with a label.
     let private counted (inside: byte[]) (labels: LabelMap option) : byte[] =
@@ -209,8 +261,11 @@ module Preprocess =
             do! checkChannels id configuration image
             do! checkTransposed id transpose image
             do! checkFinite id image
-            let nonZero = Crop.nonZero image
-            let box = Crop.boundingBox nonZero
+
+            let matters =
+                labels.IsSome || List.contains ZScoreInside configuration.Normalization
+
+            let struct (box, inside) = nonZeroPart transpose matters image
             let spacing = Axes.spacing transpose image.Spacing
 
             let properties =
@@ -224,24 +279,18 @@ module Preprocess =
 
             let cropped = CaseProperties.afterCropping properties
             let! size, wanted = target id configuration cropped spacing
-            let isAll = Mask.count nonZero = image.Extent.Count
-            let inside = lazy insideBox transpose box cropped nonZero
-            let cutImage = cut transpose box cropped spacing image
 
             let cutLabels =
-                labels
-                |> Option.map (cutLabels transpose box cropped spacing (if isAll then None else Some inside))
+                labels |> Option.map (cutLabels transpose box cropped spacing inside)
 
-            Normalize.inPlace
-                configuration.Normalization
-                (lazy
-                    (if isAll then
-                         Array.create cropped.Count 1uy
-                     else
-                         counted inside.Value cutLabels))
-                cutImage
+            let counted =
+                lazy
+                    (match inside with
+                     | None -> Array.create cropped.Count 1uy
+                     | Some inside -> counted inside cutLabels)
 
-            let resampled = Resample.image configuration.Resampling wanted size cutImage
+            let resampled =
+                bring transpose configuration box cropped spacing counted (size, wanted) image
 
             return resampled, cutLabels |> Option.map (Resample.labels configuration.Resampling wanted size), properties
         }
@@ -296,17 +345,24 @@ module Preprocess =
         let before = CaseProperties.beforeCropping properties
         Extent.requireEqual (nameof labels) (CaseProperties.afterCropping properties) labels.Extent
         let box = properties.Box
-        let data = Array.zeroCreate<int16> before.Count
-        let width = labels.Extent.Width
 
-        for slice in 0 .. labels.Extent.Depth - 1 do
-            for row in 0 .. labels.Extent.Height - 1 do
-                let target =
-                    Extent.index before (box.FirstSlice + slice) (box.FirstRow + row) box.FirstColumn
+        let whole =
+            if box = Crop.whole before then
+                labels
+            else
+                let data = Array.zeroCreate<int16> before.Count
+                let width = labels.Extent.Width
 
-                Array.Copy(labels.Data, Extent.index labels.Extent slice row 0, data, target, width)
+                for slice in 0 .. labels.Extent.Depth - 1 do
+                    for row in 0 .. labels.Extent.Height - 1 do
+                        let target =
+                            Extent.index before (box.FirstSlice + slice) (box.FirstRow + row) box.FirstColumn
 
-        Volume.create before data
+                        Array.Copy(labels.Data, Extent.index labels.Extent slice row 0, data, target, width)
+
+                Volume.create before data
+
+        whole
         |> Volume.withSpacing (CaseProperties.spacing properties)
         |> Axes.labels (Axes.inverse properties.Transpose)
 

@@ -131,5 +131,6 @@ module PythonModel =
                     History = []
                     MirrorAxes = axes
                     Threads = 0
+                    MemoryFormat = ""
                 }
         }

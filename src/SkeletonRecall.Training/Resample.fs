@@ -1,6 +1,7 @@
 namespace SkeletonRecall.Training
 
 open System
+open System.Buffers
 open System.Numerics
 open SkeletonRecall
 
@@ -9,25 +10,43 @@ open SkeletonRecall
 [<RequireQualifiedAccess>]
 module Resample =
 
-    // Places for what lies between two axes, used again by every channel.
+    // Places for what lies between two axes, borrowed for all channels.
+    [<Sealed>]
     type private Scratch() =
         let mutable first: float32[] = [||]
         let mutable second: float32[] = [||]
+        let mutable slices: float32[] = [||]
+
+        let giveBack (held: float32[]) : unit =
+            if held.Length > 0 then
+                ArrayPool<float32>.Shared.Return held
+
+        let atLeast (count: int) (held: float32[]) : float32[] =
+            if held.Length >= count then
+                held
+            else
+                giveBack held
+                ArrayPool<float32>.Shared.Rent count
 
         // One of at least so many values that is not the given array.
         member _.Other(taken: float32[], count: int) : float32[] =
-            let fresh (held: float32[]) =
-                if held.Length >= count then
-                    held
-                else
-                    GC.AllocateUninitializedArray<float32> count
-
             if obj.ReferenceEquals(taken, first) then
-                second <- fresh second
+                second <- atLeast count second
                 second
             else
-                first <- fresh first
+                first <- atLeast count first
                 first
+
+        // A third one, of at least so many values.
+        member _.Slices(count: int) : float32[] =
+            slices <- atLeast count slices
+            slices
+
+        interface IDisposable with
+            member _.Dispose() : unit =
+                giveBack first
+                giveBack second
+                giveBack slices
 
     let private split (sizes: int[]) (axis: int) : struct (int * int) =
         struct (Array.fold (*) 1 sizes[.. axis - 1], Array.fold (*) 1 sizes[axis + 1 ..])
@@ -124,7 +143,7 @@ module Resample =
         | Some(number, orderAlong) ->
             let between = Array.copy after
             between[number] <- before[number]
-            let slices = Array.zeroCreate<float32>(Array.fold (*) 1 between)
+            let slices = scratch.Slices(Array.fold (*) 1 between)
             axes scratch order (List.except [ number ] [ 0; 1; 2 ]) before between source from slices 0
             clipSlices number before between source from slices
             axes scratch orderAlong [ number ] between after slices 0 target into
@@ -182,7 +201,7 @@ module Resample =
                 |> Option.map (fun axis -> axis, options.OrderAlongZ)
 
             let data = GC.AllocateUninitializedArray<float32>(image.Channels * size.Count)
-            let scratch = Scratch()
+            use scratch = new Scratch()
 
             for number in 0 .. image.Channels - 1 do
                 channel

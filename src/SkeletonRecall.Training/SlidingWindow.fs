@@ -1,6 +1,7 @@
 namespace SkeletonRecall.Training
 
 open System
+open System.Buffers
 open System.Numerics
 open System.Runtime.InteropServices
 open SkeletonRecall
@@ -82,6 +83,25 @@ module SlidingWindow =
             }
 
         (cut [||] image offset patch [| { Slice = 0; Row = 0; Column = 0 } |]).Data
+
+    // Planes of so many values that are added up in, borrowed and cleared.
+    [<Sealed>]
+    type private Slots(count: int, length: int) =
+        let planes =
+            Array.init count (fun _ ->
+                let plane = ArrayPool<float32>.Shared.Rent length
+                Array.Clear(plane, 0, length)
+                plane)
+
+        member _.Span(slot: int, start: int, count: int) : Span<float32> =
+            Span<float32>(planes[slot], start, count)
+
+        member _.Clear(slot: int) : unit = Array.Clear(planes[slot], 0, length)
+
+        interface IDisposable with
+            member _.Dispose() : unit =
+                for plane in planes do
+                    ArrayPool<float32>.Shared.Return plane
 
     // Spans of one length, by the processor's vectors; the last values one by one.
     let inline private vectors (values: Span<float32>) : Span<Vector<float32>> =
@@ -175,10 +195,8 @@ module SlidingWindow =
         let importance = Tiling.importance patch
         let area = height * width
         // Plane z of the padded image is accumulated in slot z mod the patch's depth.
-        let sums =
-            Array.init patch.Depth (fun _ -> Array.zeroCreate<float32>(classes * area))
-
-        let weights = Array.init patch.Depth (fun _ -> Array.zeroCreate<float32> area)
+        use sums = new Slots(patch.Depth, classes * area)
+        use weights = new Slots(patch.Depth, area)
 
         let add (place: Place) (logits: float32[]) (start: int) : unit =
             for slice in 0 .. patch.Depth - 1 do
@@ -188,13 +206,13 @@ module SlidingWindow =
                     let into = (place.Row + row) * width + place.Column
                     let from = Extent.index patch slice row 0
                     let counts = ReadOnlySpan<float32>(importance, from, patch.Width)
-                    addWeights counts (Span<float32>(weights[slot], into, patch.Width))
+                    addWeights counts (weights.Span(slot, into, patch.Width))
 
                     for label in 0 .. classes - 1 do
                         addRow
                             (ReadOnlySpan<float32>(logits, start + label * patch.Count + from, patch.Width))
                             counts
-                            (Span<float32>(sums[slot], label * area + into, patch.Width))
+                            (sums.Span(slot, label * area + into, patch.Width))
 
         let plane = Array.zeroCreate<float32>(classes * extent.Height * extent.Width)
 
@@ -209,18 +227,18 @@ module SlidingWindow =
                 for label in 0 .. classes - 1 do
                     for row in 0 .. extent.Height - 1 do
                         let from = (row + offset.Row) * width + offset.Column
-                        let total = ReadOnlySpan<float32>(sums[slot], label * area + from, extent.Width)
-                        let weight = ReadOnlySpan<float32>(weights[slot], from, extent.Width)
+                        let total = sums.Span(slot, label * area + from, extent.Width)
+                        let weight = weights.Span(slot, from, extent.Width)
 
                         let into =
                             Span<float32>(plane, (label * extent.Height + row) * extent.Width, extent.Width)
 
-                        divideRow total weight into
+                        divideRow (Span.op_Implicit total) (Span.op_Implicit weight) into
 
                 consume slice plane
 
-            Array.Clear sums[slot]
-            Array.Clear weights[slot]
+            sums.Clear slot
+            weights.Clear slot
 
         let layer (first: int) (next: int) : unit =
             let places =

@@ -66,6 +66,7 @@ module internal TrainingRun =
             History = position.History
             MirrorAxes = TrainSetup.mirrorAxes run.Setup
             Threads = torch.get_num_threads ()
+            MemoryFormat = Network.memoryFormat
         }
 
     let private save (run: Run) (name: string) (position: Position) : Result<Checkpoint, Problem> =

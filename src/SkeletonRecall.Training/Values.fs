@@ -90,6 +90,44 @@ module internal Values =
         for i in vectors.Length * lanes .. values.Length - 1 do
             values[i] <- min (max values[i] low) high
 
+    /// Adds values to as many sums.
+    let add (values: ReadOnlySpan<float32>) (sums: Span<float32>) : unit =
+        let lanes = Vector<float32>.Count
+        let into = MemoryMarshal.Cast<float32, Vector<float32>> sums
+        let from = MemoryMarshal.Cast<float32, Vector<float32>> values
+
+        for i in 0 .. into.Length - 1 do
+            into[i] <- into[i] + from[i]
+
+        for i in into.Length * lanes .. sums.Length - 1 do
+            sums[i] <- sums[i] + values[i]
+
+    /// value -> value * factor, in place.
+    let multiply (factor: float32) (values: Span<float32>) : unit =
+        let lanes = Vector<float32>.Count
+        let vectors = MemoryMarshal.Cast<float32, Vector<float32>> values
+        let factors = Vector<float32> factor
+
+        for i in 0 .. vectors.Length - 1 do
+            vectors[i] <- vectors[i] * factors
+
+        for i in vectors.Length * lanes .. values.Length - 1 do
+            values[i] <- values[i] * factor
+
+    /// a + weight * (b - a) of two rows, place by place.
+    let between (weight: float32) (a: ReadOnlySpan<float32>) (b: ReadOnlySpan<float32>) (result: Span<float32>) : unit =
+        let lanes = Vector<float32>.Count
+        let into = MemoryMarshal.Cast<float32, Vector<float32>> result
+        let first = MemoryMarshal.Cast<float32, Vector<float32>> a
+        let second = MemoryMarshal.Cast<float32, Vector<float32>> b
+        let weights = Vector<float32> weight
+
+        for i in 0 .. into.Length - 1 do
+            into[i] <- first[i] + weights * (second[i] - first[i])
+
+        for i in into.Length * lanes .. result.Length - 1 do
+            result[i] <- a[i] + weight * (b[i] - a[i])
+
     /// value -> (value - shift) / divisor, in place.
     let rescale (shift: float32) (divisor: float32) (values: Span<float32>) : unit =
         let lanes = Vector<float32>.Count

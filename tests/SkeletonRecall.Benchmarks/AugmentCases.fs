@@ -12,8 +12,12 @@ open SkeletonRecall.Training
 [<RequireQualifiedAccess>]
 module AugmentCases =
 
-    // Mean milliseconds of a batch.
-    let private batches (count: int) (source: BatchSource) : float =
+    // Both sides in turn so many times.
+    [<Literal>]
+    let private Rounds = 3
+
+    // Mean milliseconds of a batch, over so many from the first one's number on.
+    let private batches (first: int) (count: int) (source: BatchSource) : float =
         // A batch is done with when its tensors are made; then the next ones get its arrays.
         let draw (number: int) (seed: int) =
             Loader.draw source (Seed.child number (Seed.ofInt seed)) |> Batch.recycle
@@ -25,12 +29,13 @@ module AugmentCases =
 
         let clock = Stopwatch.StartNew()
 
-        for number in 0 .. count - 1 do
+        for number in first .. first + count - 1 do
             draw number 5
 
         clock.Elapsed.TotalMilliseconds / float count
 
-    let private python (count: int) (case: Case) : (float * float) option =
+    // Mean milliseconds of a batch by numpy, scipy, scikit-image and torch, and the share of skeletons in it.
+    let private python (seed: int) (count: int) (case: Case) : (float * float) option =
         let folder = Directory.CreateTempSubdirectory("skeleton-recall-benchmark-").FullName
 
         try
@@ -62,7 +67,7 @@ module AugmentCases =
             let start =
                 ProcessStartInfo(
                     "/usr/bin/python3",
-                    [ script; string count; folder; string shape.Length ],
+                    [ script; string count; folder; string shape.Length; string seed ],
                     RedirectStandardOutput = true
                 )
 
@@ -125,7 +130,7 @@ module AugmentCases =
     // What each change adds to a batch that is cut and put together, and what it comes to as often as nnU-Net makes it.
     let private profile (count: int) (plan: Configuration) (case: Case) : unit =
         let least (options: AugmentOptions) =
-            List.init 3 (fun _ -> batches count (TrainData.source options false plan case))
+            List.init 3 (fun _ -> batches 0 count (TrainData.source options false plan case))
             |> List.min
 
         let still = least Augment.still
@@ -152,23 +157,37 @@ module AugmentCases =
                     (TrainData.architecture (List.replicate stages 8) patch.Length 1)
 
             let source = TrainData.source Augment.options true plan case
-            let ours = batches count source
+
+            // In turn, so that what else the machine does meets both.
+            let measured =
+                Array.init Rounds (fun round ->
+                    let count = count / Rounds
+                    batches (round * count) count source, python round (theirCount / Rounds) case)
+
+            let ours = measured |> Array.averageBy fst
             let skeletons = skeletons (count / 2) source
             let share = 100.0 * skeletons / ours
 
-            match python theirCount case with
-            | Some(theirs, theirShare) ->
+            match measured |> Array.choose snd with
+            | theirs when theirs.Length = Rounds ->
+                let ratios = measured |> Array.map (fun (ours, theirs) -> fst theirs.Value / ours)
+                let theirSkeletons = theirs |> Array.averageBy (fun (time, share) -> time * share)
+                let theirs = theirs |> Array.averageBy fst
+
                 printfn
-                    "augmented batch %-14s ours %8.2f ms (skeletons %.2f ms, %4.1f %%), numpy/scipy/scikit-image/torch %8.1f ms (%.1f ms, %4.1f %%): %.1fx"
+                    "augmented batch %-14s ours %8.2f ms (skeletons %.2f ms, %4.1f %%), numpy/scipy/scikit-image/torch %8.1f ms (%.1f ms, %4.1f %%): %.1fx (%.1f to %.1fx in %d rounds)"
                     name
                     ours
                     skeletons
                     share
                     theirs
-                    (theirShare * theirs)
-                    (100.0 * theirShare)
+                    theirSkeletons
+                    (100.0 * theirSkeletons / theirs)
                     (theirs / ours)
-            | None ->
+                    (Array.min ratios)
+                    (Array.max ratios)
+                    Rounds
+            | _ ->
                 printfn
                     "augmented batch %-14s ours %8.2f ms (skeletons %.2f ms, %4.1f %%); no Python"
                     name

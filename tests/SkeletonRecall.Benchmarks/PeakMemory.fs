@@ -34,8 +34,8 @@ module PeakMemory =
         work ()
         statusMiB "VmHWM" - before
 
-    /// The words that this program prints when it is run again with these arguments and settings of its environment.
-    let child (arguments: string list) (settings: (string * string) list) : string[] =
+    // This program once more, with these arguments and settings of its environment.
+    let private startAgain (arguments: string list) (settings: (string * string) list) (isHeard: bool) : Process =
         let command = Option.ofObj Environment.ProcessPath |> Option.defaultValue "dotnet"
 
         let all =
@@ -45,19 +45,31 @@ module PeakMemory =
             else
                 arguments
 
-        let start = ProcessStartInfo(command, all, RedirectStandardOutput = true)
+        let start = ProcessStartInfo(command, all, RedirectStandardOutput = isHeard)
 
         for name, value in settings do
             start.Environment[name] <- value
 
         match Process.Start start with
         | null -> invalidOp $"The process of %A{arguments} cannot be started."
-        | running ->
-            use running = running
-            let output = running.StandardOutput.ReadToEnd()
-            running.WaitForExit()
+        | running -> running
 
-            if running.ExitCode <> 0 then
-                invalidOp $"The process of %A{arguments} failed: %s{output}"
+    /// The words that this program prints when it is run again with these arguments and settings of its environment.
+    let child (arguments: string list) (settings: (string * string) list) : string[] =
+        use running = startAgain arguments settings true
+        let output = running.StandardOutput.ReadToEnd()
+        running.WaitForExit()
 
-            output.Split([| ' '; '\n' |], StringSplitOptions.RemoveEmptyEntries)
+        if running.ExitCode <> 0 then
+            invalidOp $"The process of %A{arguments} failed: %s{output}"
+
+        output.Split([| ' '; '\n' |], StringSplitOptions.RemoveEmptyEntries)
+
+    /// Runs this program again with these arguments and settings of its environment, and lets it print.
+    let again (arguments: string list) (settings: (string * string) list) : unit =
+        Console.Out.Flush()
+        use running = startAgain arguments settings false
+        running.WaitForExit()
+
+        if running.ExitCode <> 0 then
+            invalidOp $"The process of %A{arguments} failed."

@@ -1,6 +1,7 @@
 namespace SkeletonRecall.Benchmarks
 
 open System
+open SkeletonRecall.Training
 
 module Program =
 
@@ -10,13 +11,16 @@ module Program =
             Quick: bool
             /// A part of the names of the cases to run.
             Only: string
+            /// The device whose rows of training are wanted, and no others.
+            Device: Device option
         }
 
     let private usage =
-        "compare [--json FILE] [--quick] [--only TEXT]\n"
+        "compare [--json FILE] [--quick] [--only TEXT] | compare --device cpu|cuda|mps [--quick]\n"
         + "  --json FILE  also writes the rows to a file\n"
         + "  --quick      shorter runs, without the large cases\n"
         + "  --only TEXT  only the cases whose name holds the text, none of the losses\n"
+        + "  --device     training on the device alone: time of a step, share of waiting for data, memory\n"
         + "losses [TEXT]  the rows of losses alone, those whose name holds the text\n"
         + "training       augmented batches, steps, what lives on after 10,000 of them, memory of a prediction; each alone by\n"
         + "               batches, steps, lasting, memory behind it"
@@ -27,6 +31,9 @@ module Program =
         | "--quick" :: rest -> parse { options with Quick = true } rest
         | "--only" :: text :: rest -> parse { options with Only = text } rest
         | "--json" :: file :: rest -> parse { options with Json = Some file } rest
+        | "--device" :: name :: rest ->
+            Device.tryParse name
+            |> Option.bind (fun device -> parse { options with Device = Some device } rest)
         | _ -> None
 
     let private compare (options: Options) : int =
@@ -82,9 +89,16 @@ module Program =
                         Json = None
                         Quick = false
                         Only = ""
+                        Device = None
                     }
                     rest
             with
+            | Some { Device = Some device; Quick = quick } ->
+                match DeviceCases.run quick device with
+                | Ok code -> code
+                | Error problem ->
+                    eprintfn "%s" (Problem.message problem)
+                    1
             | Some options -> compare options
             | None ->
                 eprintfn "%s" usage

@@ -36,3 +36,28 @@ module Timing =
         phase 3 warmUp |> ignore
         let struct (shortest, result) = phase Runs seconds
         struct (shortest, result ())
+
+    /// The same of two works in turn, so that what else the machine does meanwhile meets both: for works that take seconds,
+    /// whose difference is small beside how much the machine's speed changes from minute to minute.
+    let bestInTurn (seconds: float) (one: Work<'Result>) (other: unit -> unit) : struct (float * 'Result * float) =
+        let phase (least: int) (seconds: float) : struct (float * (unit -> 'Result) * float) =
+            let clock = Stopwatch.StartNew()
+            let mutable result = Unchecked.defaultof<unit -> 'Result>
+            let mutable shortest = infinity
+            let mutable otherShortest = infinity
+            let mutable runs = 0
+
+            while runs < least || clock.Elapsed.TotalSeconds < seconds do
+                let start = Stopwatch.GetTimestamp()
+                result <- one ()
+                shortest <- min shortest (Stopwatch.GetElapsedTime start).TotalMilliseconds
+                let start = Stopwatch.GetTimestamp()
+                other ()
+                otherShortest <- min otherShortest (Stopwatch.GetElapsedTime start).TotalMilliseconds
+                runs <- runs + 1
+
+            struct (shortest, result, otherShortest)
+
+        phase 1 warmUp |> ignore
+        let struct (shortest, result, otherShortest) = phase Runs seconds
+        struct (shortest, result (), otherShortest)

@@ -186,6 +186,10 @@ module TrainCases =
         print "committed by the garbage collector" (of' (fun (struct (_, _, value, _)) -> value))
         print "handed out by the C library" (of' (fun (struct (_, _, _, value)) -> value))
 
+    // With 0, methods are compiled once and for all when they are called first. Otherwise .NET compiles those that are called often
+    // again, in a thread of its own, for many thousand steps; glibc keeps what that thread frees, as it is told to.
+    let private tiering = "DOTNET_TieredCompilation"
+
     /// Live tensors and memory over many steps of a tiny network, in our loop and in a bare one.
     let lasting (count: int) : unit =
         LibTorch.ensure ()
@@ -205,34 +209,38 @@ module TrainCases =
             TrainingStep.run 0.001 tiny optimizer loss batch |> ignore
             Batch.recycle batch)
 
-        let drawn = Loader.draw source (Seed.ofInt 1)
+        if Environment.GetEnvironmentVariable tiering <> "0" then
+            printfn "the same, and more, where .NET compiles all code at once and nothing in the background:"
+            PeakMemory.again [ "training"; "lasting" ] [ tiering, "0" ]
+        else
+            let drawn = Loader.draw source (Seed.ofInt 1)
 
-        lastingLoop "the same with one batch" count (fun _ ->
-            TrainingStep.run 0.001 tiny optimizer loss drawn |> ignore)
+            lastingLoop "the same with one batch" count (fun _ ->
+                TrainingStep.run 0.001 tiny optimizer loss drawn |> ignore)
 
-        lastingLoop "drawing batches alone" count (fun number ->
-            Loader.draw source (Seed.ofInt number) |> Batch.recycle)
+            lastingLoop "drawing batches alone" count (fun number ->
+                Loader.draw source (Seed.ofInt number) |> Batch.recycle)
 
-        let bare = Network.create network 1 2 (Seed.ofInt 1)
-        use _bare = bare.Module
+            let bare = Network.create network 1 2 (Seed.ofInt 1)
+            use _bare = bare.Module
 
-        use sgd =
-            torch.optim.SGD(bare.Module.parameters (), 0.001, momentum = 0.99, weight_decay = 3e-5, nesterov = true)
+            use sgd =
+                torch.optim.SGD(bare.Module.parameters (), 0.001, momentum = 0.99, weight_decay = 3e-5, nesterov = true)
 
-        lastingLoop "a bare TorchSharp loop with cross-entropy" count (fun _ ->
-            use _scope = torch.NewDisposeScope()
-            sgd.zero_grad ()
-            let images, targets = Batch.toTensors torch.CPU drawn
-            let logits = (bare.Forward images).Head
+            lastingLoop "a bare TorchSharp loop with cross-entropy" count (fun _ ->
+                use _scope = torch.NewDisposeScope()
+                sgd.zero_grad ()
+                let images, targets = Batch.toTensors torch.CPU drawn
+                let logits = (bare.Forward images).Head
 
-            let ids =
-                match targets.Head.Truth with
-                | Classes ids
-                | Regions ids -> ids.squeeze(1L).to_type torch.int64
+                let ids =
+                    match targets.Head.Truth with
+                    | Classes ids
+                    | Regions ids -> ids.squeeze(1L).to_type torch.int64
 
-            let value = torch.nn.functional.cross_entropy (logits, ids)
-            value.backward ()
-            sgd.step () |> ignore)
+                let value = torch.nn.functional.cross_entropy (logits, ids)
+                value.backward ()
+                sgd.step () |> ignore)
 
     let private status (key: string) : float =
         File.ReadAllLines "/proc/self/status"

@@ -1,4 +1,4 @@
-"""nnU-Net's loader with skeletons, written in numpy, scipy, scikit-image and torch: augment.py BATCHES FOLDER DIMENSIONS
+"""nnU-Net's loader with skeletons, written in numpy, scipy, scikit-image and torch: augment.py BATCHES FOLDER DIMENSIONS SEED
 
 Reads FOLDER/image.npy (channel, spatial...) and FOLDER/labels.npy, draws BATCHES batches of 2 patches (after one that does
 not count) with upstream's parameters (batchgeneratorsv2 as nnUNetTrainer sets it up), and prints the mean milliseconds of a
@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.morphology import dilation, skeletonize
 
 torch.set_num_threads(1)
-random = np.random.default_rng(0)
+random = np.random.default_rng(int(sys.argv[4]))
 skeletons = 0.0
 
 

@@ -47,6 +47,7 @@ let private example () : Checkpoint =
             ]
         MirrorAxes = [ 0; 1 ]
         Threads = 2
+        MemoryFormat = Network.memoryFormat
     }
 
 let private text (value: 'T) : string = sprintf "%A" value
@@ -69,6 +70,7 @@ let tests =
                     Expect.equal loaded.Configuration saved.Configuration "configuration"
                     Expect.equal loaded.Dataset saved.Dataset "data set"
                     Expect.equal loaded.Options saved.Options "options"
+                    Expect.equal (loaded.Threads, loaded.MemoryFormat) (2, "contiguous") "how it was computed"
 
                     Expect.equal
                         (loaded.Epoch, loaded.Iteration, loaded.LossSum, loaded.MirrorAxes)

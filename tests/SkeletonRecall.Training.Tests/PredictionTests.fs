@@ -40,6 +40,7 @@ let private checkpoint (transpose: int list) (spacing: float list) : Checkpoint 
         History = []
         MirrorAxes = [ 0 ]
         Threads = 1
+        MemoryFormat = Network.memoryFormat
     }
 
 // A bright rod within a border of zeros.

@@ -34,6 +34,7 @@ let private checkpointOf (configuration: Configuration) (dataset: Dataset) (tran
         History = []
         MirrorAxes = [ 0; 1 ]
         Threads = 1
+        MemoryFormat = Network.memoryFormat
     }
 
 // Patches of 4 x 8 x 8, files' axes turned, spacings that need resampling.
