@@ -68,7 +68,10 @@ module Network =
             if count < 1 then
                 invalidArg (nameof architecture) $"Features and convolutions count from 1; got %d{count}."
 
-    /// How feature maps and weights lie in memory: batch, channels, then the axes of space, each without gaps. MEASURED
+    // Channels last in memory, by libtorch 2.10 on 2 cores with AVX-512: prediction takes 0.74 to 0.82 of the time in 2D and 1.00 to
+    // 1.05 in 3D, a training step 1.8 to 1.9 times as long in 2D and 0.86 to 1.5 in 3D. Its group normalization takes variances as
+    // differences of squares: with images about 3 logits of up to 6 err by 1e-3, here by 1e-5 (against double precision). So no.
+    /// How feature maps and weights lie in memory: batch, channels, then the axes of space, without gaps.
     let memoryFormat: string = "contiguous"
 
     /// How often each axis is halved (or strided) on the way down: spatial sizes must be multiples of these.
