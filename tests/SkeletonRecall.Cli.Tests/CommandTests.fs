@@ -216,6 +216,42 @@ let tests =
                     Commands.failed 1 (train [ "--epochs"; "1"; "--iterations"; "1" ]) [ "2, as the plans have" ])
             }
 
+            test "train says where a run goes on with other threads or another memory format" {
+                Commands.inFolder (fun root ->
+                    writeData root |> ignore
+
+                    let train (epochs: string) (more: string list) =
+                        [ "train"; "1"; "2d"; "0"; "--root"; root; "--epochs"; epochs ]
+                        @ List.skip 2 quick
+                        @ more
+
+                    Commands.succeeded (train "1" []) |> ignore
+
+                    let path =
+                        Directory.GetFiles(root, "checkpoint_final*", SearchOption.AllDirectories)
+                        |> Array.exactlyOne
+
+                    let checkpoint = Checkpoint.load path |> Problem.orThrow
+
+                    Checkpoint.save
+                        path
+                        { checkpoint with
+                            MemoryFormat = "channels last"
+                            Threads = checkpoint.Threads + 1
+                        }
+                    |> Problem.orThrow
+
+                    let told = (Commands.succeeded (train "2" [ "--c" ])).Output
+
+                    for part in
+                        [
+                            "feature maps contiguous"
+                            "channels last so far"
+                            $"it had %d{checkpoint.Threads + 1}"
+                        ] do
+                        Expect.stringContains told part "what changes")
+            }
+
             test "predict says in one line what is wrong with the checkpoint" {
                 Commands.inFolder (fun root ->
                     let data = writeData root
