@@ -7,7 +7,7 @@
 // the first objective paired by case, and what a step costs. SIZE is the side of a patch of a small plan (see `small` in loop.fsx); 0 leaves
 // the plan to the planner, for 1 GB. The circle of Willis, 13 classes, with soft clDice beside the others:
 //   skeleton-recall sample willis Dataset003_Willis --cases 15 --size 64 --root ROOT
-//   dotnet fsi scripts/compare-losses.fsx ROOT 3 3d_fullres 8 25 1 48
+//   dotnet fsi scripts/compare-losses.fsx ROOT 3 3d_fullres 2 30 1 32
 
 open System.IO
 open SkeletonRecall
