@@ -1,5 +1,6 @@
 namespace SkeletonRecall
 
+open System.Runtime.CompilerServices
 open System.Runtime.Intrinsics
 
 /// What `SimplePoint` says, of 16 voxels at a time: a lane of all ones for yes.
@@ -52,6 +53,7 @@ module internal SimplePoints =
         (rows ||| left 9 rows ||| right 9 rows) &&& neighbours
 
     /// Whether the neighbours are at most one 26-component.
+    [<MethodImpl(MethodImplOptions.NoInlining)>]
     let areSimple (neighbours: Vector512<uint>) : Vector512<uint> =
         // From a neighbour at a face, if there is one: two steps from there reach most.
         let faces = neighbours &&& all 0x415410u
@@ -72,6 +74,7 @@ module internal SimplePoints =
         Vector512.Equals(reached, neighbours)
 
     /// Neither an isolated voxel nor an end of a curve, and nothing changes when it goes.
+    [<MethodImpl(MethodImplOptions.NoInlining)>]
     let areRemovable (neighbours: Vector512<uint>) : Vector512<uint> =
         let few =
             Vector512.Equals(neighbours &&& (neighbours - all 1u), Vector512<uint>.Zero)
