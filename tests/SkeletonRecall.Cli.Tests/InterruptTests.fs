@@ -10,12 +10,19 @@ open SkeletonRecall.Training
 
 // The program in a process of its own, which gets what Ctrl-C sends after some time, wherever it is.
 let private interrupted (milliseconds: int) (arguments: string list) : int * string =
+    // Who was started in the background of a shell's script ignores the signal, and so would whom it starts.
+    let file, first =
+        if OperatingSystem.IsLinux() then
+            "env", [ "--default-signal=INT"; "dotnet" ]
+        else
+            "dotnet", []
+
     let info =
-        ProcessStartInfo("dotnet", UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true)
+        ProcessStartInfo(file, UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true)
 
     let program = Path.Combine(AppContext.BaseDirectory, "skeleton-recall.dll")
 
-    for argument in program :: arguments do
+    for argument in first @ program :: arguments do
         info.ArgumentList.Add argument
 
     match Process.Start info with
