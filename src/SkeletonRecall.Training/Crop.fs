@@ -204,7 +204,7 @@ module Crop =
         boxOfFlags mask.Extent (Mask.toVolume mask).Data
 
     /// A volume's part inside the box, in a fresh array. Throws ArgumentException when the box leaves the extent.
-    let values (extent: Extent) (box: Box) (values: System.ReadOnlySpan<'T>) : 'T[] =
+    let values (extent: Extent) (box: Box) (values: 'T[]) : 'T[] =
         if
             values.Length <> extent.Count
             || box.FirstSlice < 0
@@ -224,7 +224,7 @@ module Crop =
         for slice in box.FirstSlice .. box.EndSlice - 1 do
             for row in box.FirstRow .. box.EndRow - 1 do
                 let start = Extent.index extent slice row box.FirstColumn
-                values.Slice(start, width).CopyTo(System.Span<'T>(result, target, width))
+                System.Array.Copy(values, start, result, target, width)
                 target <- target + width
 
         result

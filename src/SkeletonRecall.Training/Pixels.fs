@@ -3,6 +3,7 @@ namespace SkeletonRecall.Training
 #nowarn "9" // Pixels lie in memory that somebody else holds.
 
 open System
+open System.ComponentModel
 open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
 open FSharp.NativeInterop
@@ -195,11 +196,18 @@ module Pixels =
             Spacing = layout.Spacing
         }
 
-    /// The image in a span of bytes, copied. Throws ArgumentException as `check` does, values outside the span included.
-    let ofSpan (layout: PixelLayout) (memory: ReadOnlySpan<byte>) : Image =
+    /// Not for callers, who have `ofSpan`: see `Tube.ofLabelsIntoSpan`.
+    [<EditorBrowsable(EditorBrowsableState.Never)>]
+    let readSpan (layout: PixelLayout) (memory: ReadOnlySpan<byte>) (image: outref<Image>) : unit =
         check (Some(int64 memory.Length)) layout
         use pinned = fixed &MemoryMarshal.GetReference memory
-        read layout (NativePtr.toNativeInt pinned)
+        image <- read layout (NativePtr.toNativeInt pinned)
+
+    /// The image in a span of bytes, copied. Throws ArgumentException as `check` does, values outside the span included.
+    let inline ofSpan (layout: PixelLayout) (memory: ReadOnlySpan<byte>) : Image =
+        let mutable image = Unchecked.defaultof<Image>
+        readSpan layout memory &image
+        image
 
     let private largest (number: NumberType) : int =
         match number with
@@ -250,9 +258,16 @@ module Pixels =
         | NumberType.Float32 -> writeAs<float32> float32 layout memory labels.Data
         | NumberType.Float64 -> writeAs<float> float layout memory labels.Data
 
-    /// Writes labels into a span of bytes. Throws ArgumentException as `checkLabels` does, values outside the span included;
-    /// nothing is written then.
-    let toSpan (layout: PixelLayout) (labels: LabelMap) (memory: Span<byte>) : unit =
+    /// Not for callers, who have `toSpan`: see `Tube.ofLabelsIntoSpan`.
+    [<EditorBrowsable(EditorBrowsableState.Never)>]
+    let writeSpan (layout: PixelLayout) (labels: LabelMap) (memory: Span<byte>) (written: byref<bool>) : unit =
         check (Some(int64 memory.Length)) layout
         use pinned = fixed &MemoryMarshal.GetReference memory
         write layout labels (NativePtr.toNativeInt pinned)
+        written <- true
+
+    /// Writes labels into a span of bytes. Throws ArgumentException as `checkLabels` does, values outside the span included;
+    /// nothing is written then.
+    let inline toSpan (layout: PixelLayout) (labels: LabelMap) (memory: Span<byte>) : unit =
+        let mutable written = false
+        writeSpan layout labels memory &written

@@ -1,6 +1,7 @@
 namespace SkeletonRecall
 
 open System
+open System.ComponentModel
 
 /// Tubed skeletons, the targets of the Skeleton Recall loss: the skeleton of the merged foreground, grown a little, with
 /// the class of each voxel's own label (Y. Kirchhoff et al., "Skeleton Recall Loss for Connectivity Conserving and
@@ -133,18 +134,17 @@ module Tube =
             Volume<int16>(extent, labels.Spacing, data)
         | _ -> compose options labels
 
-    /// What `ofLabels` gives, written into the caller's own memory, so that a loader makes no garbage: `labels` and `target`
-    /// are row-major and hold as many values as the extent has voxels; every value of the target is written. The target
-    /// may be the labels themselves. With options as upstream's (any steps, no ignore label, merged foreground) nothing
-    /// but two arrays of bits is borrowed meanwhile; other options make label maps on the way. The spacing matters to
-    /// balls and to pruning. Throws ArgumentException as `ofLabels` does, for other lengths, for a spacing of another
-    /// rank, and for a target that overlaps the labels without being them.
-    let ofLabelsInto
+    /// Not for callers, who have `ofLabelsInto`. A function that ends in a call of one that takes spans marks it as a tail
+    /// call, by F#'s defaults, and with these the runtime may lose the array of a span (see src/Directory.Build.props).
+    /// A call that takes an address of a local is never marked.
+    [<EditorBrowsable(EditorBrowsableState.Never)>]
+    let ofLabelsIntoSpan
         (options: TubeOptions)
         (extent: Extent)
         (spacing: Spacing)
         (labels: ReadOnlySpan<int16>)
         (target: Span<int16>)
+        (written: byref<bool>)
         : unit =
         TubeOptions.require options
 
@@ -175,6 +175,24 @@ module Tube =
         | _ ->
             let tube = compose options (Volume<int16>(extent, spacing, labels.ToArray()))
             tube.Data.CopyTo target
+
+        written <- true
+
+    /// What `ofLabels` gives, written into the caller's own memory, so that a loader makes no garbage: `labels` and `target`
+    /// are row-major and hold as many values as the extent has voxels; every value of the target is written. The target
+    /// may be the labels themselves. With options as upstream's (any steps, no ignore label, merged foreground) nothing
+    /// but two arrays of bits is borrowed meanwhile; other options make label maps on the way. The spacing matters to
+    /// balls and to pruning. Throws ArgumentException as `ofLabels` does, for other lengths, for a spacing of another
+    /// rank, and for a target that overlaps the labels without being them.
+    let inline ofLabelsInto
+        (options: TubeOptions)
+        (extent: Extent)
+        (spacing: Spacing)
+        (labels: ReadOnlySpan<int16>)
+        (target: Span<int16>)
+        : unit =
+        let mutable written = false
+        ofLabelsIntoSpan options extent spacing labels target &written
 
     /// The tubed skeletons of several label maps, on so many threads; each is what `ofLabels` gives, whatever the number
     /// of threads is. Throws ArgumentException as `ofLabels` does, and for fewer threads than 1.

@@ -169,6 +169,8 @@ let private exempt: Set<string> =
         [
             // A message in place of an exception.
             "TubeOptions.problem"
+            // What `Tube.ofLabelsInto` calls.
+            "Tube.ofLabelsIntoSpan"
         ]
 
 let private takers: string list =
