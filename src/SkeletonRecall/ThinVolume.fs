@@ -3,6 +3,8 @@ namespace SkeletonRecall
 open System
 open System.Buffers
 open System.Numerics
+open System.Runtime.CompilerServices
+open System.Runtime.InteropServices
 open System.Runtime.Intrinsics
 
 /// Thinning of volumes as scikit-image's `skeletonize` (formerly `skeletonize_3d`) does it (T.-C. Lee, R. L. Kashyap and
@@ -53,6 +55,7 @@ module internal ThinVolume =
         member val Found: int[] = Array.zeroCreate sides
         member val Earlier: int[] = Array.zeroCreate sides
         member val Border: uint64[] = Array.zeroCreate 8
+        member val Batch: VoxelBatch = VoxelBatch()
 
         interface IDisposable with
             member this.Dispose() : unit =
@@ -70,6 +73,7 @@ module internal ThinVolume =
         let settled = work.Settled
         let active = work.Active
         let border = work.Border
+        let batch = work.Batch
         let places = work.Places[side % work.Places.Length]
         let taken = work.Accepted[side % work.Accepted.Length]
         let mutable found = work.Found[side]
@@ -104,43 +108,61 @@ module internal ThinVolume =
                             rest <- rest &&& (rest - 1UL)
                             let at = at + word
                             settled[at] <- settled[at] ||| border[word]
-                            let accepted = Removal.test words work.Stride work.Slab at border[word]
+                            places[found] <- at
+                            taken[found] <- border[word]
+                            Removal.add batch words work.Stride work.Slab at found border[word]
+                            found <- found + 1
 
-                            if accepted <> 0UL then
-                                places[found] <- at
-                                taken[found] <- accepted
-                                found <- found + 1
+                            if batch.IsFull then
+                                Removal.strike batch taken
 
+        Removal.strike batch taken
         work.Found[side] <- found
+
+    // Three rows, and the chunks that they lie in: of short rows the first and the last are in all.
+    let inline private touch
+        (settled: byref<uint64>)
+        (active: byref<byte>)
+        (stride: int)
+        (at: int)
+        (kept: uint64)
+        : unit =
+        let here = &Unsafe.Add(&settled, at)
+        let above = &Unsafe.Subtract(&here, stride)
+        let below = &Unsafe.Add(&here, stride)
+        above <- above &&& kept
+        here <- here &&& kept
+        below <- below &&& kept
+        Unsafe.Add(&active, (at - stride) >>> 3) <- 1uy
+        Unsafe.Add(&active, (at + stride) >>> 3) <- 1uy
+
+        if stride > 4 then
+            Unsafe.Add(&active, at >>> 3) <- 1uy
 
     // Unsettles the voxels around those that were removed.
     let private unsettle (work: Work) (at: int) (removed: uint64) : unit =
-        let settled = work.Settled
-        let active = work.Active
+        // Guards lie around all voxels, so that nothing here is outside the arrays.
+        let settled = &MemoryMarshal.GetArrayDataReference work.Settled
+        let active = &MemoryMarshal.GetArrayDataReference work.Active
+        let stride = work.Stride
+        let slab = work.Slab
         let around = ~~~(removed ||| (removed <<< 1) ||| (removed >>> 1))
+        touch &settled &active stride (at - slab) around
+        touch &settled &active stride at around
+        touch &settled &active stride (at + slab) around
 
-        let inline touch (at: int) (kept: uint64) =
-            settled[at] <- settled[at] &&& kept
-            active[at >>> 3] <- 1uy
+        if removed &&& Removal.Ends <> 0UL then
+            if removed &&& 1UL <> 0UL then
+                let before = UInt64.MaxValue >>> 1
+                touch &settled &active stride (at - slab - 1) before
+                touch &settled &active stride (at - 1) before
+                touch &settled &active stride (at + slab - 1) before
 
-        let inline row (at: int) =
-            touch at around
-
-            if removed &&& Removal.Ends <> 0UL then
-                if removed &&& 1UL <> 0UL then
-                    touch (at - 1) (UInt64.MaxValue >>> 1)
-
-                if removed >>> 63 <> 0UL then
-                    touch (at + 1) (UInt64.MaxValue <<< 1)
-
-        let inline slice (at: int) =
-            row (at - work.Stride)
-            row at
-            row (at + work.Stride)
-
-        slice (at - work.Slab)
-        slice at
-        slice (at + work.Slab)
+            if removed >>> 63 <> 0UL then
+                let after = UInt64.MaxValue <<< 1
+                touch &settled &active stride (at - slab + 1) after
+                touch &settled &active stride (at + 1) after
+                touch &settled &active stride (at + slab + 1) after
 
     // The candidates of one block for one side of the structure: 0 to 3 along rows and columns, 4 and 5 along slices.
     let private collect (work: Work) (side: int) (block: int) : unit =
@@ -179,14 +201,6 @@ module internal ThinVolume =
         let earlier = work.Earlier[side]
         let mutable changed = false
 
-        let inline take (index: int) (candidates: uint64) =
-            let at = places[index]
-            let removed = Removal.remove guarded words work.Stride work.Slab at candidates
-
-            if removed <> 0UL then
-                unsettle work at removed
-                changed <- true
-
         if guarded then
             // In eight fields, by the parities of slice, row and column: no two voxels of a field are neighbours.
             let rows = work.Slab / work.Stride
@@ -198,14 +212,33 @@ module internal ThinVolume =
                     let candidates = accepted[index] &&& columns
 
                     if candidates <> 0UL then
-                        let row = (places[index] - Layout.Lead) / work.Stride
+                        let at = places[index]
+                        let row = (at - Layout.Lead) / work.Stride
                         let parities = 4 * (row / rows &&& 1) + 2 * (row % rows &&& 1)
 
                         if parities = (field &&& 6) then
-                            take index candidates
+                            let removed = Removal.removeGuarded words work.Stride work.Slab at candidates
+
+                            if removed <> 0UL then
+                                unsettle work at removed
+                                changed <- true
         else
+            // Nearly all go. Those that stay after all had their neighbours unsettled for nothing, which does no harm.
+            let batch = work.Batch
+
             for index in 0 .. earlier - 1 do
-                take index accepted[index]
+                let candidates = accepted[index]
+
+                if candidates <> 0UL then
+                    let at = places[index]
+                    Removal.takeOut batch words work.Stride work.Slab at index candidates
+                    unsettle work at candidates
+
+                    if batch.IsFull && Removal.confirm batch words work.Stride work.Slab places then
+                        changed <- true
+
+            if Removal.confirm batch words work.Stride work.Slab places then
+                changed <- true
 
         let later = work.Found[side] - earlier
         Array.Copy(places, earlier, places, 0, later)
