@@ -101,9 +101,7 @@ let tests =
             test "a box outside the volume is refused" {
                 let box = { Crop.whole extent with EndColumn = 9 }
 
-                Expect.throwsT<System.ArgumentException>
-                    (fun () -> Crop.values extent box labels.Data |> ignore)
-                    "box"
+                Expect.throwsT<System.ArgumentException> (fun () -> Crop.values extent box labels.Data |> ignore) "box"
             }
 
             // The numbers are numpy 1.24.2's: RandomState(1234), choice with replacement of 1e5 values of each channel in

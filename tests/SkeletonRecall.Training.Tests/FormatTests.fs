@@ -2,6 +2,7 @@
 module SkeletonRecall.Tests.FormatTests
 
 open System
+open System.Diagnostics
 open System.IO
 open Expecto
 open SkeletonRecall
