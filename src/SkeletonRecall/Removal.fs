@@ -7,20 +7,18 @@ open System.Runtime.InteropServices
 open System.Runtime.Intrinsics
 open System.Runtime.Intrinsics.X86
 
-/// Voxels that wait to be looked at together: the neighbours of each, the entry of a list of words that it belongs to, and
-/// its bit. Most words of a border hold one or two, too few to be worth a vector of their own.
+/// Voxels that are looked at together: the neighbours of each, the entry of a list of words that it belongs to, and its bit.
 [<Sealed>]
 type internal VoxelBatch() =
-    // What is `Full`, one more word, and the rest of a vector.
-    let neighbours = Array.zeroCreate<uint32> 208
-    let owners = Array.zeroCreate<int> 208
-    let bits = Array.zeroCreate<uint64> 208
+    let neighbours = Array.zeroCreate<uint32> VoxelBatch.Most
+    let owners = Array.zeroCreate<int> VoxelBatch.Most
+    let bits = Array.zeroCreate<uint64> VoxelBatch.Most
+    /// Whole vectors.
+    static member Most: int = 128
     member _.Neighbours: uint32[] = neighbours
     member _.Owners: int[] = owners
     member _.Bits: uint64[] = bits
     member val Count: int = 0 with get, set
-    /// Whether it is to be looked at before another word is added.
-    member batch.IsFull: bool = batch.Count >= 128
 
 /// Testing and removing voxels of a volume. `stride` and `slab` are the words in a row and in a slice.
 [<RequireQualifiedAccess>]
@@ -55,99 +53,79 @@ module internal Removal =
     [<Literal>]
     let Ends = 0x8000000000000001UL
 
-    // Adds the voxels of one word to a batch; each is taken out, or not, before the next.
-    let inline private addBy
+    // Goes through the voxels of listed words, of which there are so many, in raster order, a batch at a time: reads the
+    // neighbours of each, takes it out or not, and looks at the batch. No listed word is empty. Most hold one or two voxels,
+    // so that a loop over each word would mispredict its end every time; here the next word begins without a branch.
+    let inline private eachBatch
         (takesOut: bool)
+        ([<InlineIfLambda>] look: unit -> unit)
         (batch: VoxelBatch)
         (words: uint64[])
         (stride: int)
         (slab: int)
-        (at: int)
-        (owner: int)
-        (candidates: uint64)
+        (places: int[])
+        (candidates: uint64[])
+        (first: int)
+        (voxels: int)
         : unit =
-        // Guards lie around all voxels, so that nothing here is outside the array.
-        let here = &Unsafe.Add(&MemoryMarshal.GetArrayDataReference words, at)
-        let above = &Unsafe.Subtract(&here, slab)
-        let below = &Unsafe.Add(&here, slab)
-        let upper0 = Unsafe.Subtract(&above, stride)
-        let upper1 = above
-        let upper2 = Unsafe.Add(&above, stride)
-        let middle0 = Unsafe.Subtract(&here, stride)
-        let mutable middle1 = here
-        let middle2 = Unsafe.Add(&here, stride)
-        let lower0 = Unsafe.Subtract(&below, stride)
-        let lower1 = below
-        let lower2 = Unsafe.Add(&below, stride)
         let neighbours = batch.Neighbours
         let owners = batch.Owners
         let bits = batch.Bits
-        let mutable count = batch.Count
-        let mutable rest = candidates
+        let mutable owner = first
+        let mutable rest = candidates[first]
+        let mutable left = voxels
 
-        while rest <> 0UL do
-            let place = BitOperations.TrailingZeroCount rest
-            let bit = rest &&& (0UL - rest)
-            rest <- rest ^^^ bit
+        while left > 0 do
+            let count = min left VoxelBatch.Most
 
-            neighbours[count] <-
-                if bit &&& Ends <> 0UL then
-                    if takesOut then
-                        words[at] <- middle1
+            for voxel in 0 .. count - 1 do
+                let at = places[owner]
+                let place = BitOperations.TrailingZeroCount rest
+                let bit = rest &&& (0UL - rest)
+                // Guards lie around all voxels, so that nothing here is outside the array.
+                let here = &Unsafe.Add(&MemoryMarshal.GetArrayDataReference words, at)
 
-                    gatherAt words stride slab at place
-                else
-                    let lower = 8u * (8u * three lower2 place + three lower1 place) + three lower0 place
+                neighbours[voxel] <-
+                    if bit &&& Ends <> 0UL then
+                        gatherAt words stride slab at place
+                    else
+                        let above = &Unsafe.Subtract(&here, slab)
+                        let below = &Unsafe.Add(&here, slab)
 
-                    let middle =
-                        8u * (8u * three middle2 place + (three middle1 place &&& 5u))
-                        + three middle0 place
+                        let lower =
+                            8u * (8u * three (Unsafe.Add(&below, stride)) place + three below place)
+                            + three (Unsafe.Subtract(&below, stride)) place
 
-                    let upper = 8u * (8u * three upper2 place + three upper1 place) + three upper0 place
-                    (lower <<< 18) + (middle <<< 9) + upper
+                        let middle =
+                            8u * (8u * three (Unsafe.Add(&here, stride)) place + (three here place &&& 5u))
+                            + three (Unsafe.Subtract(&here, stride)) place
 
-            owners[count] <- owner
-            bits[count] <- bit
-            count <- count + 1
+                        let upper =
+                            8u * (8u * three (Unsafe.Add(&above, stride)) place + three above place)
+                            + three (Unsafe.Subtract(&above, stride)) place
 
-            if takesOut then
-                middle1 <- middle1 ^^^ bit
+                        (lower <<< 18) + (middle <<< 9) + upper
 
-        if takesOut then
-            words[at] <- middle1
+                if takesOut then
+                    here <- here ^^^ bit
 
-        batch.Count <- count
+                owners[voxel] <- owner
+                bits[voxel] <- bit
+                rest <- rest ^^^ bit
+                let isDone = BitOperations.LeadingZeroCount rest >>> 6
+                owner <- owner + isDone
+                rest <- rest ||| (candidates[owner] &&& (0UL - uint64 isDone))
 
-    /// Adds the voxels of one word to a batch, as they are.
-    let add
-        (batch: VoxelBatch)
-        (words: uint64[])
-        (stride: int)
-        (slab: int)
-        (at: int)
-        (owner: int)
-        (candidates: uint64)
-        : unit =
-        addBy false batch words stride slab at owner candidates
-
-    /// Takes the voxels of one word out, one after the other, and adds them to a batch, each as it is when it goes.
-    let takeOut
-        (batch: VoxelBatch)
-        (words: uint64[])
-        (stride: int)
-        (slab: int)
-        (at: int)
-        (owner: int)
-        (candidates: uint64)
-        : unit =
-        addBy true batch words stride slab at owner candidates
+            batch.Count <- count
+            look ()
+            left <- left - count
 
     // Fills the last vector of a batch with voxels that may go: of two neighbours, side by side.
     let private fillUp (batch: VoxelBatch) : unit =
         Array.Fill(batch.Neighbours, 3u, batch.Count, -batch.Count &&& 15)
 
-    /// Tests a batch, and strikes those that may not go from the candidates of their words; the batch is empty then.
-    let strike (batch: VoxelBatch) (candidates: uint64[]) : unit =
+    // Strikes those of a batch that may not go from the candidates of their words.
+    let private strike (batch: VoxelBatch) (candidates: uint64[]) : unit =
         fillUp batch
         let neighbours = batch.Neighbours
 
@@ -160,8 +138,6 @@ module internal Removal =
                 stays <- stays &&& (stays - 1UL)
                 let owner = batch.Owners[voxel]
                 candidates[owner] <- candidates[owner] ^^^ batch.Bits[voxel]
-
-        batch.Count <- 0
 
     // The first voxel of a batch that is not simple, or the number of voxels.
     let private firstFixed (batch: VoxelBatch) : int =
@@ -181,9 +157,9 @@ module internal Removal =
 
         first
 
-    /// Settles which voxels of a batch that were taken out do go: those that were simple then. At the first that was not,
-    /// it and all later ones are put back and looked at one by one. Whether any went; the batch is empty then.
-    let confirm (batch: VoxelBatch) (words: uint64[]) (stride: int) (slab: int) (places: int[]) : bool =
+    // Settles which voxels of a batch that were taken out do go: those that were simple then. At the first that was not,
+    // it and all later ones are put back and looked at one by one. Whether any went.
+    let private confirm (batch: VoxelBatch) (words: uint64[]) (stride: int) (slab: int) (places: int[]) : bool =
         let first = firstFixed batch
         let mutable changed = first > 0
 
@@ -204,7 +180,40 @@ module internal Removal =
                     words[at] <- words[at] ^^^ bit
                     changed <- true
 
-        batch.Count <- 0
+        changed
+
+    /// Strikes from the candidates of listed words, from `first` on and so many voxels altogether, those that may not go as
+    /// the volume is. Each listed word has a candidate, and the lists have room for one more.
+    let test
+        (batch: VoxelBatch)
+        (words: uint64[])
+        (stride: int)
+        (slab: int)
+        (places: int[])
+        (candidates: uint64[])
+        (first: int)
+        (voxels: int)
+        : unit =
+        eachBatch false (fun () -> strike batch candidates) batch words stride slab places candidates first voxels
+
+    /// Removes the candidates of listed words, one after the other as far as anyone can tell, as long as they are simple;
+    /// whether any went. Each listed word has a candidate, and the lists have room for one more.
+    let remove
+        (batch: VoxelBatch)
+        (words: uint64[])
+        (stride: int)
+        (slab: int)
+        (places: int[])
+        (candidates: uint64[])
+        (voxels: int)
+        : bool =
+        let mutable changed = false
+
+        let inline look () =
+            if confirm batch words stride slab places then
+                changed <- true
+
+        eachBatch true look batch words stride slab places candidates 0 voxels
         changed
 
     /// Removes, one after the other, those candidates of one word that still pass the whole test; those that went.

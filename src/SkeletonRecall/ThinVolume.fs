@@ -14,9 +14,13 @@ module internal ThinVolume =
 
     let inline private load (words: uint64[]) (at: int) : Vector512<uint64> = Vector512.LoadUnsafe &words[at]
 
+    // The bits of all sides of a chunk.
+    [<Literal>]
+    let private AllSides = 63uy
+
     // What the passes share. `Settled` marks voxels that were tested and whose neighbours have not changed since; the
-    // test does not depend on the direction, so that they need no second one. `Active` marks chunks of 8 words that may
-    // hold a voxel in need of one. `Places` and `Accepted` list the candidates of each side, a word each, in raster order;
+    // test does not depend on the direction, so that they need no second one. `Active` marks, a bit for each side, chunks
+    // of 8 words that may hold a voxel in need of one: where it lies open on a side since something beside it went. `Places` and `Accepted` list the candidates of each side, a word each, in raster order;
     // there are `Found` of them, of which `Earlier` are of the block before.
     // A block is so many groups of 8 chunks that the neighbours of its words lie in it or in the ones beside it.
     [<Sealed>]
@@ -35,8 +39,11 @@ module internal ThinVolume =
 
         // One list serves all sides where each pass ends before the next begins.
         let lists = if blockGroups = groups then 1 else sides
-        let places = Array.init lists (fun _ -> ArrayPool<int>.Shared.Rent capacity)
-        let accepted = Array.init lists (fun _ -> ArrayPool<uint64>.Shared.Rent capacity)
+        let places = Array.init lists (fun _ -> ArrayPool<int>.Shared.Rent(capacity + 1))
+
+        let accepted =
+            Array.init lists (fun _ -> ArrayPool<uint64>.Shared.Rent(capacity + 1))
+
         member _.Words: uint64[] = words
         member _.Stride: int = stride
         member _.Slab: int = Layout.slab extent
@@ -47,7 +54,7 @@ module internal ThinVolume =
 
         member val Active: byte[] =
             let active = Array.zeroCreate<byte>((length >>> 3) + 16)
-            Array.Fill(active, 1uy, 8 * first, ((end' - 1) >>> 3) - 8 * first + 1)
+            Array.Fill(active, AllSides, 8 * first, ((end' - 1) >>> 3) - 8 * first + 1)
             active
 
         member _.Places: int[][] = places
@@ -73,50 +80,45 @@ module internal ThinVolume =
         let settled = work.Settled
         let active = work.Active
         let border = work.Border
-        let batch = work.Batch
         let places = work.Places[side % work.Places.Length]
         let taken = work.Accepted[side % work.Accepted.Length]
-        let mutable found = work.Found[side]
+        let first = work.Found[side]
+        let mutable found = first
+        let mutable voxels = 0
         let start = block * work.BlockGroups
         let stop = min work.Groups (start + work.BlockGroups)
 
         for group in work.FirstGroup + start .. work.FirstGroup + stop - 1 do
             // Eight chunks at a time: most are quiet.
-            let mutable flags = BitConverter.ToUInt64(active, 8 * group)
+            let mutable flags =
+                BitConverter.ToUInt64(active, 8 * group) &&& (0x0101010101010101UL <<< side)
 
             while flags <> 0UL do
                 let chunk = 8 * group + (BitOperations.TrailingZeroCount flags >>> 3)
                 flags <- flags &&& (flags - 1UL)
                 let at = 8 * chunk
-                let pending = Vector512.AndNot(load words at, load settled at)
+                let before = load settled at
+                let pending = Vector512.AndNot(load words at, before)
 
                 if Vector512.EqualsAll(pending, Vector512<uint64>.Zero) then
                     active[chunk] <- 0uy
                 else
+                    active[chunk] <- active[chunk] &&& ~~~(1uy <<< side)
                     let open' = Vector512.AndNot(pending, neighbour at)
 
                     if not (Vector512.EqualsAll(open', Vector512<uint64>.Zero)) then
+                        Vector512.StoreUnsafe(before ||| open', &settled[at])
                         Vector512.StoreUnsafe(open', &border[0])
 
-                        let mutable rest =
-                            Vector512.ExtractMostSignificantBits(
-                                Vector512.OnesComplement(Vector512.Equals(open', Vector512<uint64>.Zero))
-                            )
+                        // All eight are listed, and the next takes the place of an empty one: branches would be mispredicted.
+                        for word in 0..7 do
+                            let some = border[word]
+                            places[found] <- at + word
+                            taken[found] <- some
+                            voxels <- voxels + BitOperations.PopCount some
+                            found <- found + 1 - (BitOperations.LeadingZeroCount some >>> 6)
 
-                        while rest <> 0UL do
-                            let word = BitOperations.TrailingZeroCount rest
-                            rest <- rest &&& (rest - 1UL)
-                            let at = at + word
-                            settled[at] <- settled[at] ||| border[word]
-                            places[found] <- at
-                            taken[found] <- border[word]
-                            Removal.add batch words work.Stride work.Slab at found border[word]
-                            found <- found + 1
-
-                            if batch.IsFull then
-                                Removal.strike batch taken
-
-        Removal.strike batch taken
+        Removal.test work.Batch words work.Stride work.Slab places taken first voxels
         work.Found[side] <- found
 
     // Three rows, and the chunks that they lie in: of short rows the first and the last are in all.
@@ -133,11 +135,11 @@ module internal ThinVolume =
         above <- above &&& kept
         here <- here &&& kept
         below <- below &&& kept
-        Unsafe.Add(&active, (at - stride) >>> 3) <- 1uy
-        Unsafe.Add(&active, (at + stride) >>> 3) <- 1uy
+        Unsafe.Add(&active, (at - stride) >>> 3) <- AllSides
+        Unsafe.Add(&active, (at + stride) >>> 3) <- AllSides
 
         if stride > 4 then
-            Unsafe.Add(&active, at >>> 3) <- 1uy
+            Unsafe.Add(&active, at >>> 3) <- AllSides
 
     // Unsettles the voxels around those that were removed.
     let private unsettle (work: Work) (at: int) (removed: uint64) : unit =
@@ -224,21 +226,21 @@ module internal ThinVolume =
                                 changed <- true
         else
             // Nearly all go. Those that stay after all had their neighbours unsettled for nothing, which does no harm.
-            let batch = work.Batch
+            let mutable listed = 0
+            let mutable voxels = 0
 
             for index in 0 .. earlier - 1 do
                 let candidates = accepted[index]
 
                 if candidates <> 0UL then
                     let at = places[index]
-                    Removal.takeOut batch words work.Stride work.Slab at index candidates
                     unsettle work at candidates
+                    places[listed] <- at
+                    accepted[listed] <- candidates
+                    listed <- listed + 1
+                    voxels <- voxels + BitOperations.PopCount candidates
 
-                    if batch.IsFull && Removal.confirm batch words work.Stride work.Slab places then
-                        changed <- true
-
-            if Removal.confirm batch words work.Stride work.Slab places then
-                changed <- true
+            changed <- Removal.remove work.Batch words work.Stride work.Slab places accepted voxels
 
         let later = work.Found[side] - earlier
         Array.Copy(places, earlier, places, 0, later)
