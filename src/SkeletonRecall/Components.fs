@@ -12,31 +12,17 @@ module Components =
     // past the end) hold the columns of all runs, `Rows` the first run of each row, `Parents` the forest of joined runs,
     // in which a root is the first run of its tree. The arrays are borrowed: new ones would be paid for page by page.
     [<Sealed>]
-    type private Runs(rows: int) =
+    type private Runs(rows: int, count: int) =
         let pool = ArrayPool<int>.Shared
-        let mutable starts = pool.Rent 1024
-        let mutable stops = pool.Rent 1024
-        let mutable parents = pool.Rent 1024
+        let starts = pool.Rent count
+        let stops = pool.Rent count
+        let parents = pool.Rent count
         let rows = pool.Rent(rows + 1)
-
-        let enlarged (size: int) (count: int) (old: int[]) : int[] =
-            let larger = pool.Rent size
-            Array.Copy(old, larger, count)
-            pool.Return old
-            larger
-
         member _.Starts: int[] = starts
         member _.Stops: int[] = stops
         member _.Parents: int[] = parents
         member _.Rows: int[] = rows
         member val Count: int = 0 with get, set
-
-        member this.Reserve(count: int) : unit =
-            if count > starts.Length then
-                let size = max count (2 * starts.Length)
-                starts <- enlarged size this.Count starts
-                stops <- enlarged size this.Count stops
-                parents <- enlarged size this.Count parents
 
         interface IDisposable with
             member _.Dispose() : unit =
@@ -66,10 +52,32 @@ module Components =
 
         if left = right then 0 else 1
 
+    // A word of a row of the mask, or of what the mask lacks.
+    let inline private bitsOf (extent: Extent) (words: uint64[]) (inverted: bool) (first: int) (word: int) : uint64 =
+        if inverted then
+            ~~~words[first + word] &&& Layout.voxelBits extent word
+        else
+            words[first + word]
+
+    // How many runs all rows have: growing arrays would take twice the memory.
+    let private countRuns (extent: Extent) (words: uint64[]) (inverted: bool) : int =
+        let mutable count = 0
+
+        for slice in 0 .. extent.Depth - 1 do
+            for row in 0 .. extent.Height - 1 do
+                let first = Layout.row extent slice row
+                let mutable before = 0UL
+
+                for word in 0 .. Layout.stride extent - 1 do
+                    let here = bitsOf extent words inverted first word
+                    count <- count + BitOperations.PopCount(here &&& ~~~((here <<< 1) ||| before))
+                    before <- here >>> 63
+
+        count
+
     // Appends the runs of one row: of the mask, or of what the mask lacks.
     let private addRow (extent: Extent) (words: uint64[]) (inverted: bool) (first: int) (runs: Runs) : unit =
         let stride = Layout.stride extent
-        runs.Reserve(runs.Count + (extent.Width + 1) / 2)
         let starts = runs.Starts
         let stops = runs.Stops
         let parents = runs.Parents
@@ -77,11 +85,7 @@ module Components =
         let mutable closed = runs.Count
         let mutable before = 0UL
 
-        let inline bits (word: int) =
-            if inverted then
-                ~~~words[first + word] &&& Layout.voxelBits extent word
-            else
-                words[first + word]
+        let inline bits (word: int) = bitsOf extent words inverted first word
 
         let mutable here = bits 0
 
@@ -135,7 +139,10 @@ module Components =
     let private collect (connectivity: Connectivity) (inverted: bool) (mask: Mask) : struct (Runs * int) =
         let extent = mask.Extent
         Connectivity.requireRank connectivity extent
-        let runs = new Runs(extent.Depth * extent.Height)
+
+        let runs =
+            new Runs(extent.Depth * extent.Height, countRuns extent mask.Words inverted)
+
         let order = Connectivity.order connectivity
         let mutable joined = 0
 
