@@ -12,6 +12,8 @@ open SkeletonRecall.Training
 type Run =
     {
         Name: string
+        /// What it minimized, as text; losses of different objectives are on different scales.
+        Objective: string
         /// Oldest epoch first; may be empty.
         History: EpochReport list
     }
@@ -113,19 +115,34 @@ module Curves =
                         |> layout yTitle
                 }
 
-    /// Training loss (solid) and validation loss (dashed) of each run. A run without validation has the first alone; None
-    /// without any value.
-    let loss (runs: Run list) : Curve option =
-        let lines (index: int) (run: Run) =
+    // Of runs of one objective, each with its place among all.
+    let private lossOf (title: string) (runs: (int * Run) list) : Curve option =
+        let isValidated =
+            runs
+            |> List.exists (fun (_, run) -> points _.ValidationLoss run |> List.exists isFinite)
+
+        runs
+        |> List.collect (fun (index, run) ->
             [
                 StyleParam.DrawingStyle.Solid, index, $"%s{run.Name}, training", points _.TrainLoss run
                 StyleParam.DrawingStyle.Dash, index, $"%s{run.Name}, validation", points _.ValidationLoss run
-            ]
+            ])
+        |> curve
+            title
+            (if isValidated then
+                 "Solid: training. Dashed: validation."
+             else
+                 "Training patches.")
+            "loss"
 
-        runs
-        |> List.mapi lines
-        |> List.concat
-        |> curve "Loss" "Solid: training. Dashed: validation." "loss"
+    /// Training loss (solid) and validation loss (dashed) of each run, in a chart for each objective, since losses of several
+    /// are not to be compared. A run without validation has the first alone; none without any value.
+    let loss (runs: Run list) : Curve list =
+        match List.indexed runs |> List.groupBy (fun (_, run) -> run.Objective) with
+        | [ _, runs ] -> lossOf "Loss" runs |> Option.toList
+        | several ->
+            several
+            |> List.choose (fun (objective, runs) -> lossOf $"Loss: %s{objective}" runs)
 
     /// Mean pseudo Dice of the foreground classes on validation patches; None without any value.
     let pseudoDice (runs: Run list) : Curve option =
@@ -185,7 +202,7 @@ module Curves =
 
     /// All charts that have something to show: loss, pseudo Dice, measures on whole cases, then each term.
     let all (runs: Run list) : Curve list =
-        List.choose id [ loss runs; pseudoDice runs ] @ measures runs @ terms runs
+        loss runs @ Option.toList (pseudoDice runs) @ measures runs @ terms runs
 
     /// The chart as plotly.js takes it: JSON of `data` and `layout`. Safe inside a script element: `<` is escaped.
     let json (chart: GenericChart) : string =

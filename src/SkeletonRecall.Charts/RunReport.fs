@@ -20,6 +20,8 @@ module RunReport =
         {
             Name: string
             Options: TrainOptions
+            /// What a checkpoint says of data and network; none where the run has left none yet.
+            Heading: Checkpoint option
             History: EpochReport list
             Scores: Scores list
             Overlays: CaseOverlay list
@@ -80,14 +82,36 @@ module RunReport =
 
         next most cases []
 
+    // The newest checkpoint's; a file that is none is passed over, since the page needs it for a few words only.
+    let private heading (folder: string) : Checkpoint option =
+        [ RunFolder.final; RunFolder.latest; RunFolder.best ]
+        |> List.tryPick (fun file -> Checkpoint.loadHeading (Store.file folder file) |> Result.toOption)
+
     let private settings (runs: Loaded list) : (string * string) list =
-        let one (label: string) (value: TrainOptions -> string) =
-            match runs |> List.map (fun run -> value run.Options) |> List.distinct with
+        let some (label: string) (value: Loaded -> string option) =
+            let values =
+                runs |> List.choose (fun run -> value run |> Option.map (fun text -> run, text))
+
+            match values |> List.map snd |> List.distinct with
             | [ same ] -> [ label, same ]
-            | _ -> runs |> List.map (fun run -> $"%s{label}, %s{run.Name}", value run.Options)
+            | _ -> values |> List.map (fun (run, text) -> $"%s{label}, %s{run.Name}", text)
+
+        let one (label: string) (value: TrainOptions -> string) =
+            some label (fun run -> Some(value run.Options))
+
+        let told (label: string) (value: Checkpoint -> string) =
+            some label (fun run -> Option.map value run.Heading)
+
+        let listed (separator: string) (values: int list) =
+            values |> List.map string |> String.concat separator
 
         List.concat
             [
+                told "data set" _.Dataset.Name
+                told "configuration" _.ConfigurationName
+                told "patch" (fun heading -> listed " x " heading.Configuration.PatchSize)
+                told "batch" (fun heading -> string heading.Configuration.BatchSize)
+                told "features" (fun heading -> listed ", " heading.Configuration.Architecture.FeaturesPerStage)
                 one "objective" (fun options -> Objective.print options.Objective)
                 one "epochs" (fun options -> $"%d{options.Epochs}, of %d{options.Iterations} iterations each")
                 one "learning rate" (fun options -> Numeral.machine options.LearningRate)
@@ -162,6 +186,7 @@ module RunReport =
                         {
                             Name = name
                             Options = options
+                            Heading = heading folder
                             History = history
                             Scores = own
                             Overlays = overlays
@@ -178,6 +203,7 @@ module RunReport =
                             |> List.map (fun run ->
                                 {
                                     Name = run.Name
+                                    Objective = Objective.print run.Options.Objective
                                     History = run.History
                                 })
                         Scores =

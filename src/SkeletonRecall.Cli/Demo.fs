@@ -204,6 +204,7 @@ module Demo =
                             |> List.map (fun (name, checkpoint, _) ->
                                 {
                                     Name = name
+                                    Objective = Objective.print checkpoint.Options.Objective
                                     History = checkpoint.History
                                 })
                         Scores = scores

@@ -152,8 +152,7 @@ module Safetensors =
     /// asked for: a truncated or lying file gives Unreadable.
     let read (path: string) (stream: Stream) : Result<Safetensors, Problem> = guarded path (fun () -> parse stream)
 
-    /// Reads a file.
-    let readFile (path: string) : Result<Safetensors, Problem> =
+    let private opened (path: string) (read: Stream -> Result<'T, Problem>) : Result<'T, Problem> =
         if not (File.Exists path) then
             Error(Missing(path, "a safetensors file is wanted"))
         else
@@ -161,7 +160,14 @@ module Safetensors =
                 use stream =
                     new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 <<< 20)
 
-                read path stream
+                read stream
             with
             | :? UnauthorizedAccessException -> Error(Unreadable(path, "reading it is not permitted"))
             | :? IOException as wrong -> Error(Unreadable(path, wrong.Message.TrimEnd '.'))
+
+    /// Reads a file.
+    let readFile (path: string) : Result<Safetensors, Problem> = opened path (read path)
+
+    /// The strings of a file's `__metadata__`; its tensors are not read.
+    let readMetadata (path: string) : Result<Map<string, string>, Problem> =
+        opened path (places path) |> Result.map fst

@@ -8,6 +8,7 @@ open SkeletonRecall.Charts
 let private run (name: string) (terms: string list) : Run =
     {
         Name = name
+        Objective = "dice + ce"
         History = Samples.history 3 4 terms
     }
 
@@ -20,6 +21,10 @@ let private traces (curve: Curve) : JsonElement list =
 
 let private drawn (curve: Curve option) : Curve = Expect.wantSome curve "a chart"
 
+let private single (curves: Curve list) : Curve =
+    Expect.hasLength curves 1 "charts"
+    curves.Head
+
 let private names (curve: Curve) : string list =
     traces curve
     |> List.map (fun trace -> trace.GetProperty("name").GetString() |> string)
@@ -30,13 +35,13 @@ let tests: Test =
         "Curves"
         [
             test "loss has training and validation of each run" {
-                let curve = drawn (Curves.loss [ run "a" []; run "b" [] ])
+                let curve = single (Curves.loss [ run "a" []; run "b" [] ])
                 Expect.equal (names curve) [ "a, training"; "a, validation"; "b, training"; "b, validation" ] "names"
             }
 
             test "values and epochs arrive as they are" {
                 let run = run "a" []
-                let trace = traces (drawn (Curves.loss [ run ])) |> List.head
+                let trace = traces (single (Curves.loss [ run ])) |> List.head
 
                 let numbers (key: string) =
                     [ for value in trace.GetProperty(key).EnumerateArray() -> value.GetDouble() ]
@@ -53,7 +58,26 @@ let tests: Test =
                             |> List.map (fun report -> { report with ValidationLoss = nan })
                     }
 
-                Expect.equal (names (drawn (Curves.loss [ silent ]))) [ "a, training" ] "names"
+                let curve = single (Curves.loss [ silent ])
+                Expect.equal (names curve) [ "a, training" ] "names"
+                Expect.isFalse (curve.Caption.Contains "Dashed") "no word of a dashed line"
+            }
+
+            test "losses of different objectives are apart" {
+                let other =
+                    { run "c" [] with
+                        Objective = "dice + cldice"
+                    }
+
+                let curves = Curves.loss [ run "a" []; other; run "b" [] ]
+
+                Expect.equal
+                    (curves |> List.map (fun curve -> curve.Title, names curve))
+                    [
+                        "Loss: dice + ce", [ "a, training"; "a, validation"; "b, training"; "b, validation" ]
+                        "Loss: dice + cldice", [ "c, training"; "c, validation" ]
+                    ]
+                    "charts"
             }
 
             test "a chart per term, with the runs that have it" {
@@ -92,7 +116,7 @@ let tests: Test =
                 Expect.stringStarts (Curves.colour -1) "#" "negative"
             }
 
-            test "no history, no charts" { Expect.isEmpty (Curves.all [ { Name = "a"; History = [] } ]) "charts" }
+            test "no history, no charts" { Expect.isEmpty (Curves.all [ { run "a" [] with History = [] } ]) "charts" }
 
             test "names cannot leave the script element, nor be markup in the chart" {
                 let text = Curves.json (drawn (Curves.pseudoDice [ run "</script><b>x" [] ])).Chart
@@ -102,8 +126,7 @@ let tests: Test =
 
             test "values that are not finite still make JSON" {
                 let broken =
-                    {
-                        Name = "a"
+                    { run "a" [] with
                         History =
                             Samples.history 1 3 []
                             |> List.mapi (fun index report ->
@@ -112,12 +135,12 @@ let tests: Test =
                                 })
                     }
 
-                Expect.hasLength (traces (drawn (Curves.loss [ broken ]))) 2 "both lines"
+                Expect.hasLength (traces (single (Curves.loss [ broken ]))) 2 "both lines"
             }
 
             test "a description tells first and last value" {
                 let history = Samples.history 1 3 []
-                let curve = drawn (Curves.pseudoDice [ { Name = "a"; History = history } ])
+                let curve = drawn (Curves.pseudoDice [ { run "a" [] with History = history } ])
                 Expect.stringContains curve.Description "at epoch 1" "first"
                 Expect.stringContains curve.Description "at epoch 3." "last"
             }

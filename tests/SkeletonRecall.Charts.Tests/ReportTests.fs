@@ -228,6 +228,7 @@ let tests: Test =
                 let run (seed: int) (name: string) : Run =
                     {
                         Name = name
+                        Objective = "dice + ce + skeleton-recall"
                         History = Samples.history seed 1000 [ "dice"; "ce"; "skeleton-recall" ]
                     }
 
@@ -306,7 +307,7 @@ let tests: Test =
                     | Some program ->
                         let dom, complaints = Browser.openPage program page.Value
                         let charts = (Curves.all input.Value.Runs).Length
-                        Expect.equal charts 7 "loss, pseudo Dice, two measures and three terms"
+                        Expect.equal charts 8 "a loss for each objective, pseudo Dice, two measures and three terms"
                         Expect.equal complaints [] "console"
                         Expect.equal (occurrences "class=\"plot js-plotly-plot\"" dom) charts "charts"
                         Expect.equal (occurrences "class=\"cartesianlayer\"" dom) charts "plots"

@@ -44,6 +44,39 @@ let private run (folder: string) (seed: int) (cases: string list) : unit =
     if not cases.IsEmpty then
         ValidatedCase.writeScores folder scores |> Problem.orThrow
 
+// A checkpoint without weights: its heading is what counts.
+let private checkpoint (folder: string) : unit =
+    let plans =
+        Planner.plan2d
+            { Planner.standard with
+                PatchSize = Some [ 96; 128 ]
+                BatchSize = Some 3
+            }
+            Samples.dataset
+            [ Extent.plane 200 200 ]
+        |> Problem.orThrow
+
+    Checkpoint.save
+        (Path.Combine(folder, RunFolder.latest))
+        {
+            Path = ""
+            Weights = []
+            Momentum = []
+            ConfigurationName = "2d"
+            Configuration = plans.Configurations["2d"]
+            Transpose = plans.Transpose
+            Dataset = Samples.dataset
+            Options = TrainOptions.standard
+            Epoch = 30
+            Iteration = 0
+            LossSum = 0.0
+            History = []
+            MirrorAxes = [ 0; 1 ]
+            Threads = 1
+            MemoryFormat = Network.memoryFormat
+        }
+    |> Problem.orThrow
+
 let private holds (part: string) (page: string) : unit =
     Expect.isTrue (page.Contains(part, StringComparison.Ordinal)) $"the page holds %s{part}"
 
@@ -65,6 +98,22 @@ let tests: Test =
                     holds "<h3>b</h3>" page
                     holds "id=\"curves\"" page
                     holds "table class=\"sortable\"" page)
+            }
+
+            test "the page says what was trained, as far as a checkpoint tells" {
+                inFolder (fun root ->
+                    run root 1 []
+
+                    let told () =
+                        RunReport.page [ root ] |> Problem.orThrow
+
+                    Expect.isFalse ((told ()).Contains "Dataset001_Vessels") "no checkpoint, no word"
+                    checkpoint root
+                    let page = told ()
+                    holds "Dataset001_Vessels" page
+                    holds "96 x 128" page
+                    holds ">3<" page
+                    holds "32, 64, 128, 256" page)
             }
 
             test "the page of two runs compares them" {

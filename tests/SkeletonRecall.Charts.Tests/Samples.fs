@@ -116,10 +116,12 @@ let input (side: int) (names: string list) : ReportInput =
             [
                 {
                     Name = baseline
+                    Objective = "dice + ce"
                     History = history 1 30 [ "dice"; "ce" ]
                 }
                 {
                     Name = recall
+                    Objective = "dice + ce + 1.0*skeleton-recall"
                     History = history 2 30 [ "dice"; "ce"; "skeleton-recall" ]
                 }
             ]
