@@ -53,7 +53,7 @@ module internal Removal =
     [<Literal>]
     let Ends = 0x8000000000000001UL
 
-    // Goes through the voxels of listed words, of which there are so many, in raster order, a batch at a time: reads the
+    // Goes through the voxels of listed words, from `first` to before `stop`, in raster order, a batch at a time: reads the
     // neighbours of each, takes it out or not, and looks at the batch. No listed word is empty. Most hold one or two voxels,
     // so that a loop over each word would mispredict its end every time; here the next word begins without a branch.
     let inline private eachBatch
@@ -66,19 +66,18 @@ module internal Removal =
         (places: int[])
         (candidates: uint64[])
         (first: int)
-        (voxels: int)
+        (stop: int)
         : unit =
         let neighbours = batch.Neighbours
         let owners = batch.Owners
         let bits = batch.Bits
         let mutable owner = first
         let mutable rest = candidates[first]
-        let mutable left = voxels
 
-        while left > 0 do
-            let count = min left VoxelBatch.Most
+        while owner < stop do
+            let mutable voxel = 0
 
-            for voxel in 0 .. count - 1 do
+            while owner < stop && voxel < VoxelBatch.Most do
                 let at = places[owner]
                 let place = BitOperations.TrailingZeroCount rest
                 let bit = rest &&& (0UL - rest)
@@ -115,10 +114,10 @@ module internal Removal =
                 let isDone = BitOperations.LeadingZeroCount rest >>> 6
                 owner <- owner + isDone
                 rest <- rest ||| (candidates[owner] &&& (0UL - uint64 isDone))
+                voxel <- voxel + 1
 
-            batch.Count <- count
+            batch.Count <- voxel
             look ()
-            left <- left - count
 
     // Fills the last vector of a batch with voxels that may go: of two neighbours, side by side.
     let private fillUp (batch: VoxelBatch) : unit =
@@ -182,8 +181,8 @@ module internal Removal =
 
         changed
 
-    /// Strikes from the candidates of listed words, from `first` on and so many voxels altogether, those that may not go as
-    /// the volume is. Each listed word has a candidate, and the lists have room for one more.
+    /// Strikes from the candidates of listed words, from `first` to before `stop`, those that may not go as the volume is.
+    /// Each listed word has a candidate, and the lists have room for one more.
     let test
         (batch: VoxelBatch)
         (words: uint64[])
@@ -192,12 +191,12 @@ module internal Removal =
         (places: int[])
         (candidates: uint64[])
         (first: int)
-        (voxels: int)
+        (stop: int)
         : unit =
-        eachBatch false (fun () -> strike batch candidates) batch words stride slab places candidates first voxels
+        eachBatch false (fun () -> strike batch candidates) batch words stride slab places candidates first stop
 
-    /// Removes the candidates of listed words, one after the other as far as anyone can tell, as long as they are simple;
-    /// whether any went. Each listed word has a candidate, and the lists have room for one more.
+    /// Removes the candidates of so many listed words, one after the other as far as anyone can tell, as long as they are
+    /// simple; whether any went. Each listed word has a candidate, and the lists have room for one more.
     let remove
         (batch: VoxelBatch)
         (words: uint64[])
@@ -205,7 +204,7 @@ module internal Removal =
         (slab: int)
         (places: int[])
         (candidates: uint64[])
-        (voxels: int)
+        (count: int)
         : bool =
         let mutable changed = false
 
@@ -213,7 +212,7 @@ module internal Removal =
             if confirm batch words stride slab places then
                 changed <- true
 
-        eachBatch true look batch words stride slab places candidates 0 voxels
+        eachBatch true look batch words stride slab places candidates 0 count
         changed
 
     /// Removes, one after the other, those candidates of one word that still pass the whole test; those that went.

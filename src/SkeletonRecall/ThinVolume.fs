@@ -6,6 +6,7 @@ open System.Numerics
 open System.Runtime.CompilerServices
 open System.Runtime.InteropServices
 open System.Runtime.Intrinsics
+open System.Runtime.Intrinsics.X86
 
 /// Thinning of volumes as scikit-image's `skeletonize` (formerly `skeletonize_3d`) does it (T.-C. Lee, R. L. Kashyap and
 /// C.-N. Chu, "Building skeleton models via 3-D medial surface/axis thinning algorithms", 1994).
@@ -39,10 +40,10 @@ module internal ThinVolume =
 
         // One list serves all sides where each pass ends before the next begins.
         let lists = if blockGroups = groups then 1 else sides
-        let places = Array.init lists (fun _ -> ArrayPool<int>.Shared.Rent(capacity + 1))
+        let places = Array.init lists (fun _ -> ArrayPool<int>.Shared.Rent(capacity + 8))
 
         let accepted =
-            Array.init lists (fun _ -> ArrayPool<uint64>.Shared.Rent(capacity + 1))
+            Array.init lists (fun _ -> ArrayPool<uint64>.Shared.Rent(capacity + 8))
 
         member _.Words: uint64[] = words
         member _.Stride: int = stride
@@ -69,6 +70,37 @@ module internal ThinVolume =
                 places |> Array.iter ArrayPool<int>.Shared.Return
                 accepted |> Array.iter ArrayPool<uint64>.Shared.Return
 
+    // Lists those of eight words that hold something, at the end of lists with room for eight; how long these are then.
+    // All eight are written, and the next takes the place of an empty one: branches would be mispredicted.
+    let inline private append
+        (eight: Vector512<uint64>)
+        (at: int)
+        (side: uint64[])
+        (places: int[])
+        (taken: uint64[])
+        (found: int)
+        : int =
+        if Avx512F.IsSupported then
+            let holds =
+                Vector512.OnesComplement(Vector512.Equals(eight, Vector512<uint64>.Zero))
+
+            let names = Vector512.CreateSequence(int64 at, 1L)
+            let packed = Avx512F.Compress(Vector512<uint64>.Zero, holds, eight)
+            let named = Avx512F.Compress(Vector512<int64>.Zero, holds.AsInt64(), names)
+            Vector512.StoreUnsafe(packed, &taken[found])
+            Vector256.StoreUnsafe(Avx512F.ConvertToVector256Int32 named, &places[found])
+            found + BitOperations.PopCount(Vector512.ExtractMostSignificantBits holds)
+        else
+            Vector512.StoreUnsafe(eight, &side[0])
+            let mutable found = found
+
+            for word in 0..7 do
+                places[found] <- at + word
+                taken[found] <- side[word]
+                found <- found + 1 - (BitOperations.LeadingZeroCount side[word] >>> 6)
+
+            found
+
     // Lists the words of one block with voxels that have no neighbour on one side and may go.
     let inline private collectBy
         ([<InlineIfLambda>] neighbour: int -> Vector512<uint64>)
@@ -84,7 +116,6 @@ module internal ThinVolume =
         let taken = work.Accepted[side % work.Accepted.Length]
         let first = work.Found[side]
         let mutable found = first
-        let mutable voxels = 0
         let start = block * work.BlockGroups
         let stop = min work.Groups (start + work.BlockGroups)
 
@@ -108,17 +139,9 @@ module internal ThinVolume =
 
                     if not (Vector512.EqualsAll(open', Vector512<uint64>.Zero)) then
                         Vector512.StoreUnsafe(before ||| open', &settled[at])
-                        Vector512.StoreUnsafe(open', &border[0])
+                        found <- append open' at border places taken found
 
-                        // All eight are listed, and the next takes the place of an empty one: branches would be mispredicted.
-                        for word in 0..7 do
-                            let some = border[word]
-                            places[found] <- at + word
-                            taken[found] <- some
-                            voxels <- voxels + BitOperations.PopCount some
-                            found <- found + 1 - (BitOperations.LeadingZeroCount some >>> 6)
-
-        Removal.test work.Batch words work.Stride work.Slab places taken first voxels
+        Removal.test work.Batch words work.Stride work.Slab places taken first found
         work.Found[side] <- found
 
     // Three rows, and the chunks that they lie in: of short rows the first and the last are in all.
@@ -227,7 +250,6 @@ module internal ThinVolume =
         else
             // Nearly all go. Those that stay after all had their neighbours unsettled for nothing, which does no harm.
             let mutable listed = 0
-            let mutable voxels = 0
 
             for index in 0 .. earlier - 1 do
                 let candidates = accepted[index]
@@ -238,9 +260,8 @@ module internal ThinVolume =
                     places[listed] <- at
                     accepted[listed] <- candidates
                     listed <- listed + 1
-                    voxels <- voxels + BitOperations.PopCount candidates
 
-            changed <- Removal.remove work.Batch words work.Stride work.Slab places accepted voxels
+            changed <- Removal.remove work.Batch words work.Stride work.Slab places accepted listed
 
         let later = work.Found[side] - earlier
         Array.Copy(places, earlier, places, 0, later)
