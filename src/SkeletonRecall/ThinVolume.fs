@@ -21,8 +21,9 @@ module internal ThinVolume =
 
     // What the passes share. `Settled` marks voxels that were tested and whose neighbours have not changed since; the
     // test does not depend on the direction, so that they need no second one. `Active` marks, a bit for each side, chunks
-    // of 8 words that may hold a voxel in need of one: where it lies open on a side since something beside it went. `Places` and `Accepted` list the candidates of each side, a word each, in raster order;
-    // there are `Found` of them, of which `Earlier` are of the block before.
+    // of 8 words that may hold a voxel in need of one: where it lies open on a side since something beside it went.
+    // `Places` and `Accepted` list the candidates of each side, a word each, in raster order; there are `Found` of them,
+    // of which `Earlier` are of the block before.
     // A block is so many groups of 8 chunks that the neighbours of its words lie in it or in the ones beside it.
     [<Sealed>]
     type private Work(least: int, sides: int, extent: Extent, words: uint64[], settled: uint64[]) =
