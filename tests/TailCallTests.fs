@@ -93,7 +93,7 @@ let private tested: Assembly list =
             if
                 reference.Name
                 |> string
-                |> _.StartsWith("SkeletonRecall", StringComparison.Ordinal)
+                |> _.StartsWith("skeleton", StringComparison.OrdinalIgnoreCase)
             then
                 Assembly.Load reference
     ]
