@@ -220,12 +220,12 @@ module Checkpoint =
     let load (path: string) : Result<Checkpoint, Problem> =
         Safetensors.readFile path |> Result.bind (decode path)
 
-    // The parameter, what came and what was wanted, as a problem of this checkpoint.
     /// A checkpoint without weights and momentum, which are not read. Problems are those of `load`.
     let loadHeading (path: string) : Result<Checkpoint, Problem> =
         Safetensors.readMetadata path
         |> Result.bind (fun metadata -> decode path { Metadata = metadata; Tensors = [] })
 
+    // The parameter, what came and what was wanted, as a problem of this checkpoint.
     let private mismatch (checkpoint: Checkpoint) (name: string, got: string, wanted: string) : Problem =
         let file =
             if checkpoint.Path = "" then
