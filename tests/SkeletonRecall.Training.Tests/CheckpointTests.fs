@@ -82,6 +82,24 @@ let tests =
                     Expect.equal (Directory.GetFiles folder) [| path |] "nothing beside it")
             }
 
+            test "a heading is a checkpoint without its tensors" {
+                Toy.inFolder (fun folder ->
+                    let path = Path.Combine(folder, "c.safetensors")
+                    Checkpoint.save path (example ()) |> Problem.orThrow
+
+                    let wanted =
+                        { (Checkpoint.load path |> Problem.orThrow) with
+                            Weights = []
+                            Momentum = []
+                        }
+
+                    Expect.equal (text (Checkpoint.loadHeading path |> Problem.orThrow)) (text wanted) "all else"
+
+                    match Checkpoint.loadHeading (Path.Combine(folder, "none.safetensors")) with
+                    | Ok _ -> failtest "accepted"
+                    | Error problem -> Expect.stringContains (Problem.message problem) "none.safetensors" "the file")
+            }
+
             test "a configuration that was written as a change, and a channel of CT beside another, come back" {
                 Toy.inFolder (fun folder ->
                     let path = Path.Combine(folder, "c.safetensors")
