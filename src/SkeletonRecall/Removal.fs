@@ -49,15 +49,25 @@ module internal Removal =
         (slice (at - slab) ||| (slice at <<< 9) ||| (slice (at + slab) <<< 18))
         &&& ~~~(1u <<< 13)
 
-    /// The bits of a word whose neighbours lie in other words, too.
+    // Those of the voxels that go for certain that come before a voxel in raster order, as neighbours of it.
+    let private goneBefore (certain: uint64[]) (stride: int) (slab: int) (at: int) (place: int) : uint =
+        threeAt certain (at - slab - stride) place
+        ||| (threeAt certain (at - slab) place <<< 3)
+        ||| (threeAt certain (at - slab + stride) place <<< 6)
+        ||| (threeAt certain (at - stride) place <<< 9)
+        ||| ((threeAt certain at place &&& 1u) <<< 12)
+
+    // The bits of a word whose neighbours lie in other words, too.
     [<Literal>]
-    let Ends = 0x8000000000000001UL
+    let private Ends = 0x8000000000000001UL
 
     // Goes through the voxels of listed words, from `first` to before `stop`, in raster order, a batch at a time: reads the
-    // neighbours of each, takes it out or not, and looks at the batch. No listed word is empty. Most hold one or two voxels,
-    // so that a loop over each word would mispredict its end every time; here the next word begins without a branch.
+    // neighbours of each but those that have `gone`, takes it out or not, and looks at the batch. No listed word is empty.
+    // Most hold one or two voxels, so that a loop over each word would mispredict its end every time; here the next word
+    // begins without a branch.
     let inline private eachBatch
         (takesOut: bool)
+        ([<InlineIfLambda>] gone: int -> int -> uint)
         ([<InlineIfLambda>] look: unit -> unit)
         (batch: VoxelBatch)
         (words: uint64[])
@@ -84,7 +94,7 @@ module internal Removal =
                 // Guards lie around all voxels, so that nothing here is outside the array.
                 let here = &Unsafe.Add(&MemoryMarshal.GetArrayDataReference words, at)
 
-                neighbours[voxel] <-
+                let around =
                     if bit &&& Ends <> 0UL then
                         gatherAt words stride slab at place
                     else
@@ -104,6 +114,8 @@ module internal Removal =
                             + three (Unsafe.Subtract(&above, stride)) place
 
                         (lower <<< 18) + (middle <<< 9) + upper
+
+                neighbours[voxel] <- around &&& ~~~(gone at place)
 
                 if takesOut then
                     here <- here ^^^ bit
@@ -158,7 +170,14 @@ module internal Removal =
 
     // Settles which voxels of a batch that were taken out do go: those that were simple then. At the first that was not,
     // it and all later ones are put back and looked at one by one. Whether any went.
-    let private confirm (batch: VoxelBatch) (words: uint64[]) (stride: int) (slab: int) (places: int[]) : bool =
+    let private confirm
+        (batch: VoxelBatch)
+        (words: uint64[])
+        (certain: uint64[])
+        (stride: int)
+        (slab: int)
+        (places: int[])
+        : bool =
         let first = firstFixed batch
         let mutable changed = first > 0
 
@@ -172,10 +191,13 @@ module internal Removal =
             for voxel in first .. batch.Count - 1 do
                 let at = places[batch.Owners[voxel]]
                 let bit = batch.Bits[voxel]
+                let place = BitOperations.TrailingZeroCount bit
 
-                if
-                    SimplePoint.isSimple slices (gatherAt words stride slab at (BitOperations.TrailingZeroCount bit))
-                then
+                let neighbours =
+                    gatherAt words stride slab at place
+                    &&& ~~~(goneBefore certain stride slab at place)
+
+                if SimplePoint.isSimple slices neighbours then
                     words[at] <- words[at] ^^^ bit
                     changed <- true
 
@@ -193,13 +215,26 @@ module internal Removal =
         (first: int)
         (stop: int)
         : unit =
-        eachBatch false (fun () -> strike batch candidates) batch words stride slab places candidates first stop
+        eachBatch
+            false
+            (fun _ _ -> 0u)
+            (fun () -> strike batch candidates)
+            batch
+            words
+            stride
+            slab
+            places
+            candidates
+            first
+            stop
 
     /// Removes the candidates of so many listed words, one after the other as far as anyone can tell, as long as they are
-    /// simple; whether any went. Each listed word has a candidate, and the lists have room for one more.
+    /// simple; whether any went. Of the voxels that go for `certain`, which are still in the volume, those before a candidate
+    /// in raster order count as gone. Each listed word has a candidate, and the lists have room for one more.
     let remove
         (batch: VoxelBatch)
         (words: uint64[])
+        (certain: uint64[])
         (stride: int)
         (slab: int)
         (places: int[])
@@ -209,10 +244,22 @@ module internal Removal =
         let mutable changed = false
 
         let inline look () =
-            if confirm batch words stride slab places then
+            if confirm batch words certain stride slab places then
                 changed <- true
 
-        eachBatch true look batch words stride slab places candidates 0 count
+        eachBatch
+            true
+            (fun at place -> goneBefore certain stride slab at place)
+            look
+            batch
+            words
+            stride
+            slab
+            places
+            candidates
+            0
+            count
+
         changed
 
     /// Removes, one after the other, those candidates of one word that still pass the whole test; those that went.

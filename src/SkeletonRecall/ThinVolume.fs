@@ -13,63 +13,94 @@ open System.Runtime.Intrinsics.X86
 [<RequireQualifiedAccess>]
 module internal ThinVolume =
 
-    let inline private load (words: uint64[]) (at: int) : Vector512<uint64> = Vector512.LoadUnsafe &words[at]
+    let inline private load (words: uint64[]) (at: int) : Vector512<uint64> = PSimple.load words at
 
     // The bits of all sides of a chunk.
     [<Literal>]
     let private AllSides = 63uy
 
-    // What the passes share. `Settled` marks voxels that were tested and whose neighbours have not changed since; the
-    // test does not depend on the direction, so that they need no second one. `Active` marks, a bit for each side, chunks
-    // of 8 words that may hold a voxel in need of one: where it lies open on a side since something beside it went.
-    // `Places` and `Accepted` list the candidates of each side, a word each, in raster order; there are `Found` of them,
-    // of which `Earlier` are of the block before.
-    // A block is so many groups of 8 chunks that the neighbours of its words lie in it or in the ones beside it.
+    // What a pass over one side is about to take out, in raster order; of each kind, the first `Earlier` are of the block
+    // before. `Chunks` hold voxels that go for certain. `Accepted` are words of others, at `Places`.
     [<Sealed>]
-    type private Work(least: int, sides: int, extent: Extent, words: uint64[], settled: uint64[]) =
+    type private Leaving(words: int, chunks: int) =
+        member val Places: int[] = ArrayPool<int>.Shared.Rent(words + 8)
+        member val Accepted: uint64[] = ArrayPool<uint64>.Shared.Rent(words + 8)
+        member val Found: int = 0 with get, set
+        member val Earlier: int = 0 with get, set
+        member val Chunks: int[] = ArrayPool<int>.Shared.Rent(chunks + 1)
+        member val FoundChunks: int = 0 with get, set
+        member val EarlierChunks: int = 0 with get, set
+
+        // What was found last is of the block before from now on.
+        member this.Pass() : unit =
+            let later = this.Found - this.Earlier
+            Array.Copy(this.Places, this.Earlier, this.Places, 0, later)
+            Array.Copy(this.Accepted, this.Earlier, this.Accepted, 0, later)
+            let laterChunks = this.FoundChunks - this.EarlierChunks
+            Array.Copy(this.Chunks, this.EarlierChunks, this.Chunks, 0, laterChunks)
+            this.Found <- later
+            this.Earlier <- later
+            this.FoundChunks <- laterChunks
+            this.EarlierChunks <- laterChunks
+
+        interface IDisposable with
+            member this.Dispose() : unit =
+                ArrayPool<int>.Shared.Return this.Places
+                ArrayPool<uint64>.Shared.Return this.Accepted
+                ArrayPool<int>.Shared.Return this.Chunks
+
+    // What the passes share. `Certain` holds the voxels that go for certain, and no others. `Active` marks, a bit for each
+    // side, chunks of 8 words in which something may have changed since that side was looked at: something in them or
+    // beside them went.
+    // A block is so many chunks that the neighbours of its words lie in it or in the blocks beside it.
+    [<Sealed>]
+    type private Work(least: int, sides: int, extent: Extent, words: uint64[], certain: uint64[]) =
         let length = Layout.length extent
         let stride = Layout.stride extent
-        let end' = Layout.row extent (extent.Depth - 1) (extent.Height - 1) + stride
-        let first = Layout.row extent 0 0 >>> 6
-        let groups = ((end' - 1) >>> 6) - first + 1
-        let reach = Layout.slab extent + stride + 1
+        let slab = Layout.slab extent
+        let first = Layout.row extent 0 0 >>> 3
 
-        let blockGroups = min groups (max least ((reach + 63) >>> 6))
+        let afterLast =
+            (Layout.row extent (extent.Depth - 1) (extent.Height - 1) + stride + 7) >>> 3
+
+        let chunks = afterLast - first
+        let blockChunks = min chunks (max least ((slab + stride + 8) >>> 3))
+        let blocks = (chunks + blockChunks - 1) / blockChunks
 
         let capacity =
-            min (128 * blockGroups) (length - MemoryExtensions.Count(ReadOnlySpan(words, 0, length), 0UL))
+            min (16 * blockChunks) (length - MemoryExtensions.Count(ReadOnlySpan(words, 0, length), 0UL))
 
         // One list serves all sides where each pass ends before the next begins.
-        let lists = if blockGroups = groups then 1 else sides
-        let places = Array.init lists (fun _ -> ArrayPool<int>.Shared.Rent(capacity + 8))
-
-        let accepted =
-            Array.init lists (fun _ -> ArrayPool<uint64>.Shared.Rent(capacity + 8))
+        let leaving =
+            Array.init (if blocks = 1 then 1 else sides) (fun _ -> new Leaving(capacity, 2 * blockChunks))
 
         member _.Words: uint64[] = words
+        member _.Certain: uint64[] = certain
         member _.Stride: int = stride
-        member _.Slab: int = Layout.slab extent
-        member _.FirstGroup: int = first
-        member _.Groups: int = groups
-        member _.BlockGroups: int = blockGroups
-        member _.Settled: uint64[] = settled
+        member _.Slab: int = slab
+        member _.Blocks: int = blocks
+        member _.First(block: int) : int = first + block * blockChunks
+
+        member _.AfterLast(block: int) : int =
+            min afterLast (first + (block + 1) * blockChunks)
 
         member val Active: byte[] =
-            let active = Array.zeroCreate<byte>((length >>> 3) + 16)
-            Array.Fill(active, AllSides, 8 * first, ((end' - 1) >>> 3) - 8 * first + 1)
+            let active = Array.zeroCreate<byte>((length >>> 3) + 72)
+
+            for chunk in first .. afterLast - 1 do
+                if not (Vector512.EqualsAll(load words (8 * chunk), Vector512<uint64>.Zero)) then
+                    active[chunk] <- AllSides
+
             active
 
-        member _.Places: int[][] = places
-        member _.Accepted: uint64[][] = accepted
-        member val Found: int[] = Array.zeroCreate sides
-        member val Earlier: int[] = Array.zeroCreate sides
+        member _.Leaving(side: int) : Leaving = leaving[side % leaving.Length]
         member val Border: uint64[] = Array.zeroCreate 8
         member val Batch: VoxelBatch = VoxelBatch()
 
         interface IDisposable with
             member this.Dispose() : unit =
-                places |> Array.iter ArrayPool<int>.Shared.Return
-                accepted |> Array.iter ArrayPool<uint64>.Shared.Return
+                for list in leaving do
+                    (list :> IDisposable).Dispose()
 
     // Lists those of eight words that hold something, at the end of lists with room for eight; how long these are then.
     // All eight are written, and the next takes the place of an empty one: branches would be mispredicted.
@@ -102,109 +133,102 @@ module internal ThinVolume =
 
             found
 
-    // Lists the words of one block with voxels that have no neighbour on one side and may go.
+    // Lists what of one block has no neighbour on one side and may go: what goes for certain by the rule of `PSimple`, and
+    // the words of what is tested.
     let inline private collectBy
         ([<InlineIfLambda>] neighbour: int -> Vector512<uint64>)
+        ([<InlineIfLambda>] rule: int -> Vector512<uint64>)
+        (guarded: bool)
         (work: Work)
         (side: int)
         (block: int)
         : unit =
         let words = work.Words
-        let settled = work.Settled
+        let certain = work.Certain
         let active = work.Active
         let border = work.Border
-        let places = work.Places[side % work.Places.Length]
-        let taken = work.Accepted[side % work.Accepted.Length]
-        let first = work.Found[side]
+        let leaving = work.Leaving side
+        let places = leaving.Places
+        let taken = leaving.Accepted
+        let chunks = leaving.Chunks
+        let first = leaving.Found
         let mutable found = first
-        let start = block * work.BlockGroups
-        let stop = min work.Groups (start + work.BlockGroups)
+        let mutable foundChunks = leaving.FoundChunks
 
-        for group in work.FirstGroup + start .. work.FirstGroup + stop - 1 do
-            // Eight chunks at a time: most are quiet.
-            let mutable flags =
-                BitConverter.ToUInt64(active, 8 * group) &&& (0x0101010101010101UL <<< side)
+        let afterLast = work.AfterLast block
+        let mutable chunk = work.First block
+        let bit = Vector512.Create(1uy <<< side)
+
+        while chunk < afterLast do
+            // 64 chunks at a time: most are quiet.
+            let quiet =
+                Vector512.Equals(Vector512.LoadUnsafe(&active[chunk]) &&& bit, Vector512<byte>.Zero)
+
+            let mutable flags = ~~~(Vector512.ExtractMostSignificantBits quiet)
+
+            if chunk + 64 > afterLast then
+                flags <- flags &&& ((1UL <<< (afterLast - chunk)) - 1UL)
 
             while flags <> 0UL do
-                let chunk = 8 * group + (BitOperations.TrailingZeroCount flags >>> 3)
+                let this = chunk + BitOperations.TrailingZeroCount flags
                 flags <- flags &&& (flags - 1UL)
-                let at = 8 * chunk
-                let before = load settled at
-                let pending = Vector512.AndNot(load words at, before)
+                let at = 8 * this
+                active[this] <- active[this] &&& ~~~(1uy <<< side)
+                let open' = Vector512.AndNot(load words at, neighbour at)
 
-                if Vector512.EqualsAll(pending, Vector512<uint64>.Zero) then
-                    active[chunk] <- 0uy
-                else
-                    active[chunk] <- active[chunk] &&& ~~~(1uy <<< side)
-                    let open' = Vector512.AndNot(pending, neighbour at)
-
-                    if not (Vector512.EqualsAll(open', Vector512<uint64>.Zero)) then
-                        Vector512.StoreUnsafe(before ||| open', &settled[at])
+                if not (Vector512.EqualsAll(open', Vector512<uint64>.Zero)) then
+                    if guarded then
                         found <- append open' at border places taken found
+                    else
+                        let goes = open' &&& rule at
+                        found <- append (open' ^^^ goes) at border places taken found
+                        Vector512.StoreUnsafe(goes, &certain[at])
+                        chunks[foundChunks] <- this
+
+                        if not (Vector512.EqualsAll(goes, Vector512<uint64>.Zero)) then
+                            foundChunks <- foundChunks + 1
+
+            chunk <- chunk + 64
 
         Removal.test work.Batch words work.Stride work.Slab places taken first found
-        work.Found[side] <- found
+        leaving.Found <- found
+        leaving.FoundChunks <- foundChunks
 
-    // Three rows, and the chunks that they lie in: of short rows the first and the last are in all.
-    let inline private touch
-        (settled: byref<uint64>)
-        (active: byref<byte>)
-        (stride: int)
-        (at: int)
-        (kept: uint64)
+    // Open on the side of another row or slice.
+    let private collectAcrossRows
+        (ahead: int)
+        (beside: int)
+        (guarded: bool)
+        (work: Work)
+        (side: int)
+        (block: int)
         : unit =
-        let here = &Unsafe.Add(&settled, at)
-        let above = &Unsafe.Subtract(&here, stride)
-        let below = &Unsafe.Add(&here, stride)
-        above <- above &&& kept
-        here <- here &&& kept
-        below <- below &&& kept
-        Unsafe.Add(&active, (at - stride) >>> 3) <- AllSides
-        Unsafe.Add(&active, (at + stride) >>> 3) <- AllSides
-
-        if stride > 4 then
-            Unsafe.Add(&active, at >>> 3) <- AllSides
-
-    // Unsettles the voxels around those that were removed.
-    let private unsettle (work: Work) (at: int) (removed: uint64) : unit =
-        // Guards lie around all voxels, so that nothing here is outside the arrays.
-        let settled = &MemoryMarshal.GetArrayDataReference work.Settled
-        let active = &MemoryMarshal.GetArrayDataReference work.Active
-        let stride = work.Stride
-        let slab = work.Slab
-        let around = ~~~(removed ||| (removed <<< 1) ||| (removed >>> 1))
-        touch &settled &active stride (at - slab) around
-        touch &settled &active stride at around
-        touch &settled &active stride (at + slab) around
-
-        if removed &&& Removal.Ends <> 0UL then
-            if removed &&& 1UL <> 0UL then
-                let before = UInt64.MaxValue >>> 1
-                touch &settled &active stride (at - slab - 1) before
-                touch &settled &active stride (at - 1) before
-                touch &settled &active stride (at + slab - 1) before
-
-            if removed >>> 63 <> 0UL then
-                let after = UInt64.MaxValue <<< 1
-                touch &settled &active stride (at - slab + 1) after
-                touch &settled &active stride (at + 1) after
-                touch &settled &active stride (at + slab + 1) after
-
-    // The candidates of one block for one side of the structure: 0 to 3 along rows and columns, 4 and 5 along slices.
-    let private collect (work: Work) (side: int) (block: int) : unit =
         let words = work.Words
 
-        let inline offset (by: int) =
-            collectBy (fun at -> load words (at + by)) work side block
+        collectBy
+            (fun at -> load words (at + ahead))
+            (fun at -> PSimple.acrossRows words at ahead beside)
+            guarded
+            work
+            side
+            block
+
+    // What of one block may go on one side of the structure: 0 to 3 along rows and columns, 4 and 5 along slices.
+    let private collect (guarded: bool) (work: Work) (side: int) (block: int) : unit =
+        let words = work.Words
+        let stride = work.Stride
+        let slab = work.Slab
 
         match side with
-        | 0 -> offset -work.Stride
-        | 1 -> offset work.Stride
+        | 0 -> collectAcrossRows -stride slab guarded work side block
+        | 1 -> collectAcrossRows stride slab guarded work side block
         | 2 ->
             collectBy
                 (fun at ->
                     Vector512.ShiftRightLogical(load words at, 1)
                     ||| Vector512.ShiftLeft(load words (at + 1), 63))
+                (fun at -> PSimple.toNext words at stride slab)
+                guarded
                 work
                 side
                 block
@@ -213,62 +237,121 @@ module internal ThinVolume =
                 (fun at ->
                     Vector512.ShiftLeft(load words at, 1)
                     ||| Vector512.ShiftRightLogical(load words (at - 1), 63))
+                (fun at -> PSimple.toLast words at stride slab)
+                guarded
                 work
                 side
                 block
-        | 4 -> offset work.Slab
-        | _ -> offset -work.Slab
+        | 4 -> collectAcrossRows slab stride guarded work side block
+        | _ -> collectAcrossRows -slab stride guarded work side block
 
-    // Removes the candidates of the block before, and keeps the list of those that follow; whether any went.
-    let private removeEarlier (guarded: bool) (work: Work) (side: int) : bool =
+    // Wakes the chunks of words of a row, at most 8, and of the rows above and below.
+    let inline private wakeRows (active: byref<byte>) (stride: int) (first: int) (last: int) : unit =
+        Unsafe.Add(&active, (first - stride) >>> 3) <- AllSides
+        Unsafe.Add(&active, first >>> 3) <- AllSides
+        Unsafe.Add(&active, last >>> 3) <- AllSides
+        Unsafe.Add(&active, (last + stride) >>> 3) <- AllSides
+
+        // Else these are the ones before and after, or between them.
+        if stride > 8 then
+            Unsafe.Add(&active, (last - stride) >>> 3) <- AllSides
+            Unsafe.Add(&active, (first + stride) >>> 3) <- AllSides
+
+    // Wakes the chunks of words, and of the rows around them in all slices, since what these hold or touch goes.
+    let inline private wake (active: byte[]) (stride: int) (slab: int) (first: int) (last: int) : unit =
+        // Guards lie around all voxels, so that nothing here is outside the array.
+        let active = &MemoryMarshal.GetArrayDataReference active
+        wakeRows &active stride (first - slab) (last - slab)
+        wakeRows &active stride first last
+        wakeRows &active stride (first + slab) (last + slab)
+
+    // The same for voxels of one word.
+    let inline private wakeAround (active: byte[]) (stride: int) (slab: int) (at: int) (voxels: uint64) : unit =
+        wake active stride slab (at - int (voxels &&& 1UL)) (at + int (voxels >>> 63))
+
+    // Takes out what goes for certain; it has no neighbour in a word before or after its own.
+    let private removeCertain (work: Work) (leaving: Leaving) : unit =
         let words = work.Words
-        let places = work.Places[side % work.Places.Length]
-        let accepted = work.Accepted[side % work.Accepted.Length]
-        let earlier = work.Earlier[side]
+        let certain = work.Certain
+        let active = work.Active
+        let stride = work.Stride
+        let slab = work.Slab
+        let chunks = leaving.Chunks
+
+        for index in 0 .. leaving.EarlierChunks - 1 do
+            let at = 8 * chunks[index]
+            let goes = load certain at
+            Vector512.StoreUnsafe(load words at ^^^ goes, &words[at])
+            Vector512.StoreUnsafe(Vector512<uint64>.Zero, &certain[at])
+
+            let empty =
+                Vector512.ExtractMostSignificantBits(Vector512.Equals(goes, Vector512<uint64>.Zero))
+
+            let some = ~~~empty &&& 0xFFUL
+            wake active stride slab (at + BitOperations.TrailingZeroCount some) (at + BitOperations.Log2 some)
+
+    // Takes out tested voxels one by one, as long as they may go; whether any went.
+    let private removeTested (work: Work) (leaving: Leaving) : bool =
+        let places = leaving.Places
+        let accepted = leaving.Accepted
+        let active = work.Active
+        let stride = work.Stride
+        let slab = work.Slab
+        let mutable listed = 0
+
+        // Nearly all go. Those that stay after all wake their chunks for nothing, which does no harm.
+        for index in 0 .. leaving.Earlier - 1 do
+            let candidates = accepted[index]
+
+            if candidates <> 0UL then
+                let at = places[index]
+                wakeAround active stride slab at candidates
+                places[listed] <- at
+                accepted[listed] <- candidates
+                listed <- listed + 1
+
+        Removal.remove work.Batch work.Words work.Certain stride slab places accepted listed
+
+    // The same with the guard, in eight fields, by the parities of slice, row and column: no two voxels of a field are
+    // neighbours.
+    let private removeGuarded (work: Work) (leaving: Leaving) : bool =
+        let rows = work.Slab / work.Stride
         let mutable changed = false
 
-        if guarded then
-            // In eight fields, by the parities of slice, row and column: no two voxels of a field are neighbours.
-            let rows = work.Slab / work.Stride
+        for field in 0..7 do
+            let columns = 0x5555555555555555UL <<< (field &&& 1)
 
-            for field in 0..7 do
-                let columns = 0x5555555555555555UL <<< (field &&& 1)
-
-                for index in 0 .. earlier - 1 do
-                    let candidates = accepted[index] &&& columns
-
-                    if candidates <> 0UL then
-                        let at = places[index]
-                        let row = (at - Layout.Lead) / work.Stride
-                        let parities = 4 * (row / rows &&& 1) + 2 * (row % rows &&& 1)
-
-                        if parities = (field &&& 6) then
-                            let removed = Removal.removeGuarded words work.Stride work.Slab at candidates
-
-                            if removed <> 0UL then
-                                unsettle work at removed
-                                changed <- true
-        else
-            // Nearly all go. Those that stay after all had their neighbours unsettled for nothing, which does no harm.
-            let mutable listed = 0
-
-            for index in 0 .. earlier - 1 do
-                let candidates = accepted[index]
+            for index in 0 .. leaving.Earlier - 1 do
+                let candidates = leaving.Accepted[index] &&& columns
 
                 if candidates <> 0UL then
-                    let at = places[index]
-                    unsettle work at candidates
-                    places[listed] <- at
-                    accepted[listed] <- candidates
-                    listed <- listed + 1
+                    let at = leaving.Places[index]
+                    let row = (at - Layout.Lead) / work.Stride
+                    let parities = 4 * (row / rows &&& 1) + 2 * (row % rows &&& 1)
 
-            changed <- Removal.remove work.Batch words work.Stride work.Slab places accepted listed
+                    if parities = (field &&& 6) then
+                        let removed = Removal.removeGuarded work.Words work.Stride work.Slab at candidates
 
-        let later = work.Found[side] - earlier
-        Array.Copy(places, earlier, places, 0, later)
-        Array.Copy(accepted, earlier, accepted, 0, later)
-        work.Found[side] <- later
-        work.Earlier[side] <- later
+                        if removed <> 0UL then
+                            wakeAround work.Active work.Stride work.Slab at removed
+                            changed <- true
+
+        changed
+
+    // Takes out what may go of the block before, and keeps the list of what follows; whether anything went.
+    let private removeEarlier (guarded: bool) (work: Work) (side: int) : bool =
+        let leaving = work.Leaving side
+
+        let changed =
+            if guarded then
+                removeGuarded work leaving
+            else
+                // The others first: to them what goes for certain is there until its turn comes.
+                let changed = removeTested work leaving
+                removeCertain work leaving
+                changed || leaving.EarlierChunks > 0
+
+        leaving.Pass()
         changed
 
     // Passes over all sides, one after the other as far as anyone can tell. A pass may take its candidates of a block as soon
@@ -276,7 +359,7 @@ module internal ThinVolume =
     // passes go through the volume together, each two blocks behind the one before, while the words between them are
     // near at hand.
     let private round (guarded: bool) (work: Work) (sides: int) : bool =
-        let blocks = (work.Groups + work.BlockGroups - 1) / work.BlockGroups
+        let blocks = work.Blocks
         let mutable changed = false
 
         for step in 0 .. blocks + 2 * (sides - 1) do
@@ -284,10 +367,10 @@ module internal ThinVolume =
                 let block = step - 2 * side
 
                 if block >= 0 && block < blocks then
-                    collect work side block
+                    collect guarded work side block
 
                 if block = 0 then
-                    work.Earlier[side] <- work.Found[side]
+                    (work.Leaving side).Pass()
                 elif block > 0 && block <= blocks then
                     if removeEarlier guarded work side then
                         changed <- true
@@ -296,12 +379,12 @@ module internal ThinVolume =
 
     // Thins the words of a volume, with a second array of at least as many. Passes over the sides alternate until none
     // removes a voxel; within a pass candidates are chosen on what the pass before left, and removed one by one in
-    // raster order as long as they are still simple. Blocks are `least` groups or more; guarded, all is one. Guards of the
-    // second array are zero afterwards.
-    let private thinSpace (guarded: bool) (least: int) (extent: Extent) (words: uint64[]) (settled: uint64[]) : unit =
-        Array.Clear(settled, 0, Layout.length extent)
+    // raster order as long as they are still simple. Blocks are `least` chunks or more; guarded, all is one. The second
+    // array is zero afterwards.
+    let private thinSpace (guarded: bool) (least: int) (extent: Extent) (words: uint64[]) (certain: uint64[]) : unit =
+        Array.Clear(certain, 0, Layout.length extent)
         let sides = if extent.Depth = 1 then 4 else 6
-        use work = new Work(least, sides, extent, words, settled)
+        use work = new Work(least, sides, extent, words, certain)
 
         while round guarded work sides do
             ()
@@ -316,12 +399,12 @@ module internal ThinVolume =
         Array.Copy(inside, Layout.slab space, words, 0, length)
 
     /// Thins the words of a volume, or of a plane taken as a volume of one slice, with a second array of at least as many,
-    /// whose guards are zero afterwards.
+    /// which is zero afterwards.
     let thinInPlace (guarded: bool) (extent: Extent) (words: uint64[]) (other: uint64[]) : unit =
         if extent.Rank = 3 then
             // What the cache nearest to one core holds needs no blocks.
             let isNear = Layout.length extent <= 65536
-            thinSpace guarded (if guarded || isNear then Int32.MaxValue else 32) extent words other
+            thinSpace guarded (if guarded || isNear then Int32.MaxValue else 256) extent words other
         else
             Array.Clear(other, 0, Layout.length extent)
             thinAsSlice guarded extent words

@@ -121,51 +121,59 @@ module internal TubeBits =
         (isZero: bool)
         : unit =
         let width = extent.Width
-        let height = extent.Height
+        let stride = Layout.stride extent
         let wholes = width / 64
+        let blocksAtEnd = width % 64 / 16
         let at = ArrayPool<int>.Shared.Rent(Blocks + 4)
         let bits = ArrayPool<int16>.Shared.Rent(Blocks + 4)
         let together = max 1 (Together / width)
-        let rows = extent.Depth * height
-        let mutable row = 0
         let mutable count = 0
 
-        while row < rows do
-            let stop = min rows (row + together)
+        for slice in 0 .. extent.Depth - 1 do
+            let mutable row = 0
+            let mutable start = Extent.index extent slice 0 0
+            let mutable first = Layout.row extent slice 0
 
-            if not isZero then
-                target.Slice(row * width, (stop - row) * width).Clear()
+            while row < extent.Height do
+                let stop = min extent.Height (row + together)
 
-            while row < stop do
-                let first = Layout.row extent (row / height) (row % height)
-                let start = row * width
+                if not isZero then
+                    target.Slice(start, (stop - row) * width).Clear()
 
-                // Columns 64 * word to 64 * word + 63 are bits 1 to 63 and the first of the next word.
-                for word in 0 .. wholes - 1 do
-                    let here = (words[first + word] >>> 1) ||| (words[first + word + 1] <<< 63)
+                while row < stop do
+                    // Columns 64 * word to 64 * word + 63 are bits 1 to 63 and the first of the next word.
+                    for word in 0..wholes do
+                        let here = (words[first + word] >>> 1) ||| (words[first + word + 1] <<< 63)
 
-                    if here <> 0UL then
-                        for block in 0..3 do
-                            let some = int16 (here >>> (16 * block))
-                            at[count] <- start + 64 * word + 16 * block
-                            bits[count] <- some
-                            count <- count + (if some <> 0s then 1 else 0)
+                        if here <> 0UL then
+                            let from = start + 64 * word
+                            let blocks = if word < wholes then 4 else blocksAtEnd
 
-                        if count >= Blocks then
-                            paintBlocks count at bits labels target
-                            count <- 0
+                            for block in 0 .. blocks - 1 do
+                                let some = int16 (here >>> (16 * block))
+                                at[count] <- from + 16 * block
+                                bits[count] <- some
+                                count <- count + (if some <> 0s then 1 else 0)
 
-                let mutable rest = words[first + wholes] >>> 1
+                            if count >= Blocks then
+                                paintBlocks count at bits labels target
+                                count <- 0
 
-                while rest <> 0UL do
-                    let place = start + 64 * wholes + BitOperations.TrailingZeroCount rest
-                    target[place] <- labels[place]
-                    rest <- rest &&& (rest - 1UL)
+                            if word = wholes then
+                                // Less than 16 labels at the end of the row.
+                                let mutable rest = here >>> (16 * blocksAtEnd)
 
-                row <- row + 1
+                                while rest <> 0UL do
+                                    let place = from + 16 * blocksAtEnd + BitOperations.TrailingZeroCount rest
+                                    target[place] <- labels[place]
+                                    rest <- rest &&& (rest - 1UL)
 
-            paintBlocks count at bits labels target
-            count <- 0
+                    row <- row + 1
+                    start <- start + width
+                    first <- first + stride
+
+                paintBlocks count at bits labels target
+                count <- 0
 
         ArrayPool<int>.Shared.Return at
         ArrayPool<int16>.Shared.Return bits
