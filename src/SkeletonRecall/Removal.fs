@@ -14,7 +14,7 @@ type internal VoxelBatch() =
     let owners = Array.zeroCreate<int> VoxelBatch.Most
     let bits = Array.zeroCreate<uint64> VoxelBatch.Most
     /// Whole vectors.
-    static member Most: int = 128
+    static member Most: int = 32
     member _.Neighbours: uint32[] = neighbours
     member _.Owners: int[] = owners
     member _.Bits: uint64[] = bits

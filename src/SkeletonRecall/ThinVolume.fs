@@ -102,6 +102,13 @@ module internal ThinVolume =
                 for list in leaving do
                     (list :> IDisposable).Dispose()
 
+    // 1 if any of eight words holds something and 0 if none does, without a branch.
+    let inline private anyOf (eight: Vector512<uint64>) : int =
+        let empty =
+            int (Vector512.ExtractMostSignificantBits(Vector512.Equals(eight, Vector512<uint64>.Zero)))
+
+        int (uint (empty - 255) >>> 31)
+
     // Lists those of eight words that hold something, at the end of lists with room for eight; how long these are then.
     // All eight are written, and the next takes the place of an empty one: branches would be mispredicted.
     let inline private append
@@ -154,6 +161,7 @@ module internal ThinVolume =
         let first = leaving.Found
         let mutable found = first
         let mutable foundChunks = leaving.FoundChunks
+        let mutable listed = foundChunks
 
         let afterLast = work.AfterLast block
         let mutable chunk = work.First block
@@ -175,20 +183,26 @@ module internal ThinVolume =
                 let at = 8 * this
                 active[this] <- active[this] &&& ~~~(1uy <<< side)
                 let open' = Vector512.AndNot(load words at, neighbour at)
-
-                if not (Vector512.EqualsAll(open', Vector512<uint64>.Zero)) then
-                    if guarded then
-                        found <- append open' at border places taken found
-                    else
-                        let goes = open' &&& rule at
-                        found <- append (open' ^^^ goes) at border places taken found
-                        Vector512.StoreUnsafe(goes, &certain[at])
-                        chunks[foundChunks] <- this
-
-                        if not (Vector512.EqualsAll(goes, Vector512<uint64>.Zero)) then
-                            foundChunks <- foundChunks + 1
+                Vector512.StoreUnsafe(open', &certain[at])
+                chunks[listed] <- this
+                listed <- listed + anyOf open'
 
             chunk <- chunk + 64
+
+        for index in leaving.FoundChunks .. listed - 1 do
+            let this = chunks[index]
+            let at = 8 * this
+            let open' = load certain at
+
+            if guarded then
+                found <- append open' at border places taken found
+                Vector512.StoreUnsafe(Vector512<uint64>.Zero, &certain[at])
+            else
+                let goes = open' &&& rule at
+                found <- append (open' ^^^ goes) at border places taken found
+                Vector512.StoreUnsafe(goes, &certain[at])
+                chunks[foundChunks] <- this
+                foundChunks <- foundChunks + anyOf goes
 
         Removal.test work.Batch words work.Stride work.Slab places taken first found
         leaving.Found <- found
@@ -299,16 +313,15 @@ module internal ThinVolume =
         let slab = work.Slab
         let mutable listed = 0
 
-        // Nearly all go. Those that stay after all wake their chunks for nothing, which does no harm.
         for index in 0 .. leaving.Earlier - 1 do
             let candidates = accepted[index]
+            places[listed] <- places[index]
+            accepted[listed] <- candidates
+            listed <- listed + 1 - (BitOperations.LeadingZeroCount candidates >>> 6)
 
-            if candidates <> 0UL then
-                let at = places[index]
-                wakeAround active stride slab at candidates
-                places[listed] <- at
-                accepted[listed] <- candidates
-                listed <- listed + 1
+        // Nearly all go. Those that stay after all wake their chunks for nothing, which does no harm.
+        for index in 0 .. listed - 1 do
+            wakeAround active stride slab places[index] accepted[index]
 
         Removal.remove work.Batch work.Words work.Certain stride slab places accepted listed
 
