@@ -1,7 +1,6 @@
 namespace SkeletonRecall
 
 open System.Runtime.CompilerServices
-open System.Runtime.InteropServices
 open System.Runtime.Intrinsics
 
 /// Voxels that a pass of thinning may take out all at once, 64 to a word and 8 words at a time. Call a voxel open that has
@@ -19,9 +18,7 @@ open System.Runtime.Intrinsics
 [<RequireQualifiedAccess>]
 module internal PSimple =
 
-    /// Eight words, which the array is trusted to hold: guards lie around all voxels, as many as a vector reaches.
-    let inline load (words: uint64[]) (at: int) : Vector512<uint64> =
-        Vector512.LoadUnsafe(&MemoryMarshal.GetArrayDataReference words, unativeint at)
+    let inline private load (words: uint64[]) (at: int) : Vector512<uint64> = Chunk.load words at
 
     let inline private left (words: Vector512<uint64>) : Vector512<uint64> = Vector512.ShiftLeft(words, 1)
 

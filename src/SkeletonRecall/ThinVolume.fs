@@ -3,51 +3,14 @@ namespace SkeletonRecall
 open System
 open System.Buffers
 open System.Numerics
-open System.Runtime.CompilerServices
-open System.Runtime.InteropServices
 open System.Runtime.Intrinsics
-open System.Runtime.Intrinsics.X86
 
 /// Thinning of volumes as scikit-image's `skeletonize` (formerly `skeletonize_3d`) does it (T.-C. Lee, R. L. Kashyap and
 /// C.-N. Chu, "Building skeleton models via 3-D medial surface/axis thinning algorithms", 1994).
 [<RequireQualifiedAccess>]
 module internal ThinVolume =
 
-    let inline private load (words: uint64[]) (at: int) : Vector512<uint64> = PSimple.load words at
-
-    // The bits of all sides of a chunk.
-    [<Literal>]
-    let private AllSides = 63uy
-
-    // What a pass over one side is about to take out, in raster order; of each kind, the first `Earlier` are of the block
-    // before. `Chunks` hold voxels that go for certain. `Accepted` are words of others, at `Places`.
-    [<Sealed>]
-    type private Leaving(words: int, chunks: int) =
-        member val Places: int[] = ArrayPool<int>.Shared.Rent(words + 8)
-        member val Accepted: uint64[] = ArrayPool<uint64>.Shared.Rent(words + 8)
-        member val Found: int = 0 with get, set
-        member val Earlier: int = 0 with get, set
-        member val Chunks: int[] = ArrayPool<int>.Shared.Rent(chunks + 1)
-        member val FoundChunks: int = 0 with get, set
-        member val EarlierChunks: int = 0 with get, set
-
-        // What was found last is of the block before from now on.
-        member this.Pass() : unit =
-            let later = this.Found - this.Earlier
-            Array.Copy(this.Places, this.Earlier, this.Places, 0, later)
-            Array.Copy(this.Accepted, this.Earlier, this.Accepted, 0, later)
-            let laterChunks = this.FoundChunks - this.EarlierChunks
-            Array.Copy(this.Chunks, this.EarlierChunks, this.Chunks, 0, laterChunks)
-            this.Found <- later
-            this.Earlier <- later
-            this.FoundChunks <- laterChunks
-            this.EarlierChunks <- laterChunks
-
-        interface IDisposable with
-            member this.Dispose() : unit =
-                ArrayPool<int>.Shared.Return this.Places
-                ArrayPool<uint64>.Shared.Return this.Accepted
-                ArrayPool<int>.Shared.Return this.Chunks
+    let inline private load (words: uint64[]) (at: int) : Vector512<uint64> = Chunk.load words at
 
     // What the passes share. `Certain` holds the voxels that go for certain, and no others. `Active` marks, a bit for each
     // side, chunks of 8 words in which something may have changed since that side was looked at: something in them or
@@ -89,7 +52,7 @@ module internal ThinVolume =
 
             for chunk in first .. afterLast - 1 do
                 if not (Vector512.EqualsAll(load words (8 * chunk), Vector512<uint64>.Zero)) then
-                    active[chunk] <- AllSides
+                    active[chunk] <- Chunk.AllSides
 
             active
 
@@ -101,44 +64,6 @@ module internal ThinVolume =
             member this.Dispose() : unit =
                 for list in leaving do
                     (list :> IDisposable).Dispose()
-
-    // 1 if any of eight words holds something and 0 if none does, without a branch.
-    let inline private anyOf (eight: Vector512<uint64>) : int =
-        let empty =
-            int (Vector512.ExtractMostSignificantBits(Vector512.Equals(eight, Vector512<uint64>.Zero)))
-
-        int (uint (empty - 255) >>> 31)
-
-    // Lists those of eight words that hold something, at the end of lists with room for eight; how long these are then.
-    // All eight are written, and the next takes the place of an empty one: branches would be mispredicted.
-    let inline private append
-        (eight: Vector512<uint64>)
-        (at: int)
-        (side: uint64[])
-        (places: int[])
-        (taken: uint64[])
-        (found: int)
-        : int =
-        if Avx512F.IsSupported then
-            let holds =
-                Vector512.OnesComplement(Vector512.Equals(eight, Vector512<uint64>.Zero))
-
-            let names = Vector512.CreateSequence(int64 at, 1L)
-            let packed = Avx512F.Compress(Vector512<uint64>.Zero, holds, eight)
-            let named = Avx512F.Compress(Vector512<int64>.Zero, holds.AsInt64(), names)
-            Vector512.StoreUnsafe(packed, &taken[found])
-            Vector256.StoreUnsafe(Avx512F.ConvertToVector256Int32 named, &places[found])
-            found + BitOperations.PopCount(Vector512.ExtractMostSignificantBits holds)
-        else
-            Vector512.StoreUnsafe(eight, &side[0])
-            let mutable found = found
-
-            for word in 0..7 do
-                places[found] <- at + word
-                taken[found] <- side[word]
-                found <- found + 1 - (BitOperations.LeadingZeroCount side[word] >>> 6)
-
-            found
 
     // Lists what of one block has no neighbour on one side and may go: what goes for certain by the rule of `PSimple`, and
     // the words of what is tested.
@@ -185,7 +110,7 @@ module internal ThinVolume =
                 let open' = Vector512.AndNot(load words at, neighbour at)
                 Vector512.StoreUnsafe(open', &certain[at])
                 chunks[listed] <- this
-                listed <- listed + anyOf open'
+                listed <- listed + Chunk.any open'
 
             chunk <- chunk + 64
 
@@ -195,14 +120,14 @@ module internal ThinVolume =
             let open' = load certain at
 
             if guarded then
-                found <- append open' at border places taken found
+                found <- Chunk.append open' at border places taken found
                 Vector512.StoreUnsafe(Vector512<uint64>.Zero, &certain[at])
             else
                 let goes = open' &&& rule at
-                found <- append (open' ^^^ goes) at border places taken found
+                found <- Chunk.append (open' ^^^ goes) at border places taken found
                 Vector512.StoreUnsafe(goes, &certain[at])
                 chunks[foundChunks] <- this
-                foundChunks <- foundChunks + anyOf goes
+                foundChunks <- foundChunks + Chunk.any goes
 
         Removal.test work.Batch words work.Stride work.Slab places taken first found
         leaving.Found <- found
@@ -259,30 +184,6 @@ module internal ThinVolume =
         | 4 -> collectAcrossRows slab stride guarded work side block
         | _ -> collectAcrossRows -slab stride guarded work side block
 
-    // Wakes the chunks of words of a row, at most 8, and of the rows above and below.
-    let inline private wakeRows (active: byref<byte>) (stride: int) (first: int) (last: int) : unit =
-        Unsafe.Add(&active, (first - stride) >>> 3) <- AllSides
-        Unsafe.Add(&active, first >>> 3) <- AllSides
-        Unsafe.Add(&active, last >>> 3) <- AllSides
-        Unsafe.Add(&active, (last + stride) >>> 3) <- AllSides
-
-        // Else these are the ones before and after, or between them.
-        if stride > 8 then
-            Unsafe.Add(&active, (last - stride) >>> 3) <- AllSides
-            Unsafe.Add(&active, (first + stride) >>> 3) <- AllSides
-
-    // Wakes the chunks of words, and of the rows around them in all slices, since what these hold or touch goes.
-    let inline private wake (active: byte[]) (stride: int) (slab: int) (first: int) (last: int) : unit =
-        // Guards lie around all voxels, so that nothing here is outside the array.
-        let active = &MemoryMarshal.GetArrayDataReference active
-        wakeRows &active stride (first - slab) (last - slab)
-        wakeRows &active stride first last
-        wakeRows &active stride (first + slab) (last + slab)
-
-    // The same for voxels of one word.
-    let inline private wakeAround (active: byte[]) (stride: int) (slab: int) (at: int) (voxels: uint64) : unit =
-        wake active stride slab (at - int (voxels &&& 1UL)) (at + int (voxels >>> 63))
-
     // Takes out what goes for certain; it has no neighbour in a word before or after its own.
     let private removeCertain (work: Work) (leaving: Leaving) : unit =
         let words = work.Words
@@ -302,7 +203,7 @@ module internal ThinVolume =
                 Vector512.ExtractMostSignificantBits(Vector512.Equals(goes, Vector512<uint64>.Zero))
 
             let some = ~~~empty &&& 0xFFUL
-            wake active stride slab (at + BitOperations.TrailingZeroCount some) (at + BitOperations.Log2 some)
+            Chunk.wake active stride slab (at + BitOperations.TrailingZeroCount some) (at + BitOperations.Log2 some)
 
     // Takes out tested voxels one by one, as long as they may go; whether any went.
     let private removeTested (work: Work) (leaving: Leaving) : bool =
@@ -321,7 +222,7 @@ module internal ThinVolume =
 
         // Nearly all go. Those that stay after all wake their chunks for nothing, which does no harm.
         for index in 0 .. listed - 1 do
-            wakeAround active stride slab places[index] accepted[index]
+            Chunk.wakeAround active stride slab places[index] accepted[index]
 
         Removal.remove work.Batch work.Words work.Certain stride slab places accepted listed
 
@@ -346,7 +247,7 @@ module internal ThinVolume =
                         let removed = Removal.removeGuarded work.Words work.Stride work.Slab at candidates
 
                         if removed <> 0UL then
-                            wakeAround work.Active work.Stride work.Slab at removed
+                            Chunk.wakeAround work.Active work.Stride work.Slab at removed
                             changed <- true
 
         changed
