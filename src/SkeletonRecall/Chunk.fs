@@ -27,11 +27,12 @@ module internal Chunk =
         int (uint (empty - 255) >>> 31)
 
     /// Lists those of eight words that hold something, at the end of lists with room for eight; how long these are then.
-    /// All eight are written, and the next takes the place of an empty one: branches would be mispredicted.
+    /// All eight are written, and the next takes the place of an empty one: branches would be mispredicted. `scratch` holds
+    /// eight.
     let inline append
         (eight: Vector512<uint64>)
         (at: int)
-        (side: uint64[])
+        (scratch: uint64[])
         (places: int[])
         (taken: uint64[])
         (found: int)
@@ -47,13 +48,13 @@ module internal Chunk =
             Vector256.StoreUnsafe(Avx512F.ConvertToVector256Int32 named, &places[found])
             found + BitOperations.PopCount(Vector512.ExtractMostSignificantBits holds)
         else
-            Vector512.StoreUnsafe(eight, &side[0])
+            Vector512.StoreUnsafe(eight, &scratch[0])
             let mutable found = found
 
             for word in 0..7 do
                 places[found] <- at + word
-                taken[found] <- side[word]
-                found <- found + 1 - (BitOperations.LeadingZeroCount side[word] >>> 6)
+                taken[found] <- scratch[word]
+                found <- found + 1 - (BitOperations.LeadingZeroCount scratch[word] >>> 6)
 
             found
 

@@ -57,7 +57,7 @@ module internal ThinVolume =
             active
 
         member _.Leaving(side: int) : Leaving = leaving[side % leaving.Length]
-        member val Border: uint64[] = Array.zeroCreate 8
+        member val Scratch: uint64[] = Array.zeroCreate 8
         member val Batch: VoxelBatch = VoxelBatch()
 
         interface IDisposable with
@@ -78,7 +78,7 @@ module internal ThinVolume =
         let words = work.Words
         let certain = work.Certain
         let active = work.Active
-        let border = work.Border
+        let scratch = work.Scratch
         let leaving = work.Leaving side
         let places = leaving.Places
         let taken = leaving.Accepted
@@ -120,11 +120,11 @@ module internal ThinVolume =
             let open' = load certain at
 
             if guarded then
-                found <- Chunk.append open' at border places taken found
+                found <- Chunk.append open' at scratch places taken found
                 Vector512.StoreUnsafe(Vector512<uint64>.Zero, &certain[at])
             else
                 let goes = open' &&& rule at
-                found <- Chunk.append (open' ^^^ goes) at border places taken found
+                found <- Chunk.append (open' ^^^ goes) at scratch places taken found
                 Vector512.StoreUnsafe(goes, &certain[at])
                 chunks[foundChunks] <- this
                 foundChunks <- foundChunks + Chunk.any goes
