@@ -205,9 +205,17 @@ module PlainVolume =
 
         reached = all
 
-    /// The skeleton of a volume, or of a plane taken as a volume of one slice.
-    /// It may erase whole components, as scikit-image's does (its issue 3757).
-    let thin (mask: Mask) : Mask =
+    // More than the voxel and one neighbour, and nothing changes when it goes.
+    let private isRemovable (neighbourhood: uint) : bool =
+        BitOperations.PopCount neighbourhood <> 2
+        && isEulerInvariant neighbourhood
+        && isSimple neighbourhood
+
+    // Which of eight fields a voxel is of, by parities: no two of a field are neighbours.
+    let private fieldOf (slice: int) (row: int) (column: int) : int =
+        4 * (slice % 2) + 2 * (row % 2) + column % 2
+
+    let private thinBy (guarded: bool) (mask: Mask) : Mask =
         let extent = mask.Extent
         let stride = extent.Width + 2
         let slab = stride * (extent.Height + 2)
@@ -252,17 +260,23 @@ module PlainVolume =
 
                     for at in start .. start + extent.Width - 1 do
                         if cells[at] = 1uy && cells[at + border] = 0uy then
-                            let bits = gather at
-
-                            if BitOperations.PopCount bits <> 2 && isEulerInvariant bits && isSimple bits then
+                            if isRemovable (gather at) then
                                 candidates.Add at
 
             let mutable changed = false
 
-            for at in candidates do
-                if isSimple (gather at) then
+            let removeIf (may: uint -> bool) (at: int) : unit =
+                if may (gather at) then
                     cells[at] <- 0uy
                     changed <- true
+
+            if guarded then
+                for field in 0..7 do
+                    candidates
+                    |> Seq.filter (fun at -> fieldOf (at / slab) (at % slab / stride) (at % stride) = field)
+                    |> Seq.iter (removeIf isRemovable)
+            else
+                Seq.iter (removeIf isSimple) candidates
 
             changed
 
@@ -280,3 +294,10 @@ module PlainVolume =
         Volume.create extent thinned
         |> Volume.withSpacing mask.Spacing
         |> Mask.ofVolume (fun cell -> cell = 1uy)
+
+    /// The skeleton of a volume, or of a plane taken as a volume of one slice.
+    /// It may erase whole components, as scikit-image's does (its issue 3757).
+    let thin (mask: Mask) : Mask = thinBy false mask
+
+    /// The same under the guard: turns come field by field, and what a pass has chosen is tested in full when its turn comes.
+    let thinGuarded (mask: Mask) : Mask = thinBy true mask

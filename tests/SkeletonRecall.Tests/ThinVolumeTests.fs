@@ -27,6 +27,9 @@ let tests =
             Property.test "equals the tables, voxel by voxel" (fun (AnySpace mask) ->
                 Mask.equal (Skeleton.thinBy Thinning.Lee mask) (PlainVolume.thin mask))
 
+            Property.test "under the guard, too" (fun (AnySpace mask) ->
+                Mask.equal (Skeleton.thinGuarded Thinning.Lee mask) (PlainVolume.thinGuarded mask))
+
             Property.test "all passes at once, block by block, are one pass after the other" (fun (AnySpace mask) ->
                 Mask.equal (ThinVolume.thinInBlocks mask) (PlainVolume.thin mask))
 
@@ -67,14 +70,26 @@ let tests =
                     Parity.requireMask (ThinVolume.thinInBlocks mask) (PlainVolume.thin mask) $"seed %d{seed}"
                     Parity.requireMask (Skeleton.thin mask) (PlainVolume.thin mask) $"seed %d{seed}, at once"
 
+                    Parity.requireMask
+                        (Skeleton.thinGuarded Thinning.Lee mask)
+                        (PlainVolume.thinGuarded mask)
+                        $"seed %d{seed}, under the guard"
+
             Property.test "equals them on planes, taken as one slice" (fun (AnyPlane mask) ->
-                Mask.equal (Skeleton.thinBy Thinning.Lee mask) (PlainVolume.thin mask))
+                Mask.equal (Skeleton.thinBy Thinning.Lee mask) (PlainVolume.thin mask)
+                && Mask.equal (Skeleton.thinGuarded Thinning.Lee mask) (PlainVolume.thinGuarded mask))
 
             testCase "patterns of 3 x 3 x 3 voxels"
             <| fun () ->
                 for seed in 1..30 do
                     let mask = patterns seed
                     Parity.requireMask (Skeleton.thin mask) (PlainVolume.thin mask) $"seed %d{seed}"
+
+                    Parity.requireMask
+                        (Skeleton.thinGuarded Thinning.Lee mask)
+                        (PlainVolume.thinGuarded mask)
+                        $"seed %d{seed}, under the guard"
+
                     let holes = Mask.complement mask
                     Parity.requireMask (Skeleton.thin holes) (PlainVolume.thin holes) $"seed %d{seed}, as holes"
 
