@@ -49,7 +49,8 @@ module internal Removal =
         (slice (at - slab) ||| (slice at <<< 9) ||| (slice (at + slab) <<< 18))
         &&& ~~~(1u <<< 13)
 
-    // Those of the voxels that go for certain that come before a voxel in raster order, as neighbours of it.
+    // Those of the voxels that go for certain that have gone before a voxel, as neighbours of it: what is before it in
+    // raster order.
     let private goneBefore (certain: uint64[]) (stride: int) (slab: int) (at: int) (place: int) : uint =
         threeAt certain (at - slab - stride) place
         ||| (threeAt certain (at - slab) place <<< 3)
@@ -262,17 +263,43 @@ module internal Removal =
 
         changed
 
-    /// Removes, one after the other, those candidates of one word that still pass the whole test; those that went.
-    let removeGuarded (words: uint64[]) (stride: int) (slab: int) (at: int) (candidates: uint64) : uint64 =
+    // The neighbours of a voxel of each field that are of an earlier field. Fields are by the parities of slice, row and
+    // column: 4, 2 and 1.
+    let private earlierFields: uint[] =
+        Array.init 8 (fun field ->
+            List.init 27 (fun at ->
+                let odd (step: int) = if step = 1 then 0 else 1
+                let other = field ^^^ (4 * odd (at / 9) + 2 * odd (at / 3 % 3) + odd (at % 3))
+                if other < field then 1u <<< at else 0u)
+            |> List.sum)
+
+    /// Removes, one after the other, those candidates of one word that still pass the whole test when the turn of their
+    /// field comes; those that went. Of the voxels that go for `certain`, which are still in the volume, those of earlier
+    /// fields count as gone.
+    let removeGuarded
+        (words: uint64[])
+        (certain: uint64[])
+        (stride: int)
+        (slab: int)
+        (field: int)
+        (at: int)
+        (candidates: uint64)
+        : uint64 =
         let slices = SimplePoint.slices
+        let earlier = earlierFields[field]
         let mutable removed = 0UL
         let mutable rest = candidates
 
         while rest <> 0UL do
             let bit = rest &&& (0UL - rest)
             rest <- rest ^^^ bit
+            let place = BitOperations.TrailingZeroCount bit
 
-            if SimplePoint.isRemovable slices (gatherAt words stride slab at (BitOperations.TrailingZeroCount bit)) then
+            let neighbours =
+                gatherAt words stride slab at place
+                &&& ~~~(gatherAt certain stride slab at place &&& earlier)
+
+            if SimplePoint.isRemovable slices neighbours then
                 words[at] <- words[at] ^^^ bit
                 removed <- removed ||| bit
 

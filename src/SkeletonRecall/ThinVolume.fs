@@ -70,7 +70,6 @@ module internal ThinVolume =
     let inline private collectBy
         ([<InlineIfLambda>] neighbour: int -> Vector512<uint64>)
         ([<InlineIfLambda>] rule: int -> Vector512<uint64>)
-        (guarded: bool)
         (work: Work)
         (side: int)
         (block: int)
@@ -119,55 +118,42 @@ module internal ThinVolume =
             let at = 8 * this
             let open' = load certain at
 
-            if guarded then
-                found <- Chunk.append open' at scratch places taken found
-                Vector512.StoreUnsafe(Vector512<uint64>.Zero, &certain[at])
-            else
-                let goes = open' &&& rule at
-                found <- Chunk.append (open' ^^^ goes) at scratch places taken found
-                Vector512.StoreUnsafe(goes, &certain[at])
-                chunks[foundChunks] <- this
-                foundChunks <- foundChunks + Chunk.any goes
+            let goes = open' &&& rule at
+            found <- Chunk.append (open' ^^^ goes) at scratch places taken found
+            Vector512.StoreUnsafe(goes, &certain[at])
+            chunks[foundChunks] <- this
+            foundChunks <- foundChunks + Chunk.any goes
 
         Removal.test work.Batch words work.Stride work.Slab places taken first found
         leaving.Found <- found
         leaving.FoundChunks <- foundChunks
 
     // Open on the side of another row or slice.
-    let private collectAcrossRows
-        (ahead: int)
-        (beside: int)
-        (guarded: bool)
-        (work: Work)
-        (side: int)
-        (block: int)
-        : unit =
+    let private collectAcrossRows (ahead: int) (beside: int) (work: Work) (side: int) (block: int) : unit =
         let words = work.Words
 
         collectBy
             (fun at -> load words (at + ahead))
             (fun at -> PSimple.acrossRows words at ahead beside)
-            guarded
             work
             side
             block
 
     // What of one block may go on one side of the structure: 0 to 3 along rows and columns, 4 and 5 along slices.
-    let private collect (guarded: bool) (work: Work) (side: int) (block: int) : unit =
+    let private collect (work: Work) (side: int) (block: int) : unit =
         let words = work.Words
         let stride = work.Stride
         let slab = work.Slab
 
         match side with
-        | 0 -> collectAcrossRows -stride slab guarded work side block
-        | 1 -> collectAcrossRows stride slab guarded work side block
+        | 0 -> collectAcrossRows -stride slab work side block
+        | 1 -> collectAcrossRows stride slab work side block
         | 2 ->
             collectBy
                 (fun at ->
                     Vector512.ShiftRightLogical(load words at, 1)
                     ||| Vector512.ShiftLeft(load words (at + 1), 63))
                 (fun at -> PSimple.toNext words at stride slab)
-                guarded
                 work
                 side
                 block
@@ -177,12 +163,11 @@ module internal ThinVolume =
                     Vector512.ShiftLeft(load words at, 1)
                     ||| Vector512.ShiftRightLogical(load words (at - 1), 63))
                 (fun at -> PSimple.toLast words at stride slab)
-                guarded
                 work
                 side
                 block
-        | 4 -> collectAcrossRows slab stride guarded work side block
-        | _ -> collectAcrossRows -slab stride guarded work side block
+        | 4 -> collectAcrossRows slab stride work side block
+        | _ -> collectAcrossRows -slab stride work side block
 
     // Takes out what goes for certain; it has no neighbour in a word before or after its own.
     let private removeCertain (work: Work) (leaving: Leaving) : unit =
@@ -244,7 +229,8 @@ module internal ThinVolume =
                     let parities = 4 * (row / rows &&& 1) + 2 * (row % rows &&& 1)
 
                     if parities = (field &&& 6) then
-                        let removed = Removal.removeGuarded work.Words work.Stride work.Slab at candidates
+                        let removed =
+                            Removal.removeGuarded work.Words work.Certain work.Stride work.Slab field at candidates
 
                         if removed <> 0UL then
                             Chunk.wakeAround work.Active work.Stride work.Slab at removed
@@ -256,15 +242,15 @@ module internal ThinVolume =
     let private removeEarlier (guarded: bool) (work: Work) (side: int) : bool =
         let leaving = work.Leaving side
 
+        // Tested ones first: to them what goes for certain is there until its turn comes.
         let changed =
             if guarded then
                 removeGuarded work leaving
             else
-                // The others first: to them what goes for certain is there until its turn comes.
-                let changed = removeTested work leaving
-                removeCertain work leaving
-                changed || leaving.EarlierChunks > 0
+                removeTested work leaving
 
+        removeCertain work leaving
+        let changed = changed || leaving.EarlierChunks > 0
         leaving.Pass()
         changed
 
@@ -281,7 +267,7 @@ module internal ThinVolume =
                 let block = step - 2 * side
 
                 if block >= 0 && block < blocks then
-                    collect guarded work side block
+                    collect work side block
 
                 if block = 0 then
                     (work.Leaving side).Pass()

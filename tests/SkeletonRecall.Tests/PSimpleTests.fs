@@ -62,7 +62,8 @@ let private goes (has: int * int * int -> bool) ahead at : bool =
     isOpen has ahead at
     && has (add at (minus ahead))
     && not (places |> List.exists (fun place -> isOverhang (add at place)))
-    && faces |> List.exists (fun place -> has (add at place))
+    && faces
+       |> List.exists (fun place -> has (add at place) && has (add (add at place) (minus ahead)))
 
 let private neighbours (has: int * int * int -> bool) at : uint =
     around
@@ -112,7 +113,7 @@ let tests =
 
                     Expect.equal (said mask ahead rule) wanted $"side %A{ahead}")
 
-            Property.test "whatever of the open voxels has gone, these are simple" (fun (AnySpace mask) ->
+            Property.test "whatever of the open voxels has gone, these may go" (fun (AnySpace mask) ->
                 let has = reader mask
                 let random = Random(Mask.count mask)
 
@@ -120,10 +121,6 @@ let tests =
                     let certain = said mask ahead rule
 
                     for at in certain do
-                        let all = neighbours has at
-                        Expect.isTrue (PlainVolume.isEulerInvariant all) $"Euler-invariant, side %A{ahead}, at %A{at}"
-                        Expect.isGreaterThan (BitOperations.PopCount all) 1 $"no end, side %A{ahead}, at %A{at}"
-
                         for density in [ 0.0; 0.3; 0.7; 1.0 ] do
                             let left place =
                                 has place && not (isOpen has ahead place && random.NextDouble() < density)
@@ -132,12 +129,13 @@ let tests =
 
                             if
                                 not (
-                                    PlainVolume.isSimple some
+                                    BitOperations.PopCount some > 1
+                                    && PlainVolume.isSimple some
                                     && SimplePoint.isOnePiece some
                                     && PlainVolume.isEulerInvariant some
                                 )
                             then
-                                failtest $"side %A{ahead}, at %A{at}: %x{some} of %x{all} is not simple")
+                                failtest $"side %A{ahead}, at %A{at}: %x{some} of %x{neighbours has at} may not go")
 
             testCase "most of a ball's surface is found"
             <| fun () ->
