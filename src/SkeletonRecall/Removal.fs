@@ -7,19 +7,6 @@ open System.Runtime.InteropServices
 open System.Runtime.Intrinsics
 open System.Runtime.Intrinsics.X86
 
-/// Voxels that are looked at together: the neighbours of each, the entry of a list of words that it belongs to, and its bit.
-[<Sealed>]
-type internal VoxelBatch() =
-    let neighbours = Array.zeroCreate<uint32> VoxelBatch.Most
-    let owners = Array.zeroCreate<int> VoxelBatch.Most
-    let bits = Array.zeroCreate<uint64> VoxelBatch.Most
-    /// Whole vectors.
-    static member Most: int = 32
-    member _.Neighbours: uint32[] = neighbours
-    member _.Owners: int[] = owners
-    member _.Bits: uint64[] = bits
-    member val Count: int = 0 with get, set
-
 /// Testing and removing voxels of a volume. `stride` and `slab` are the words in a row and in a slice.
 [<RequireQualifiedAccess>]
 module internal Removal =
@@ -70,15 +57,17 @@ module internal Removal =
         (takesOut: bool)
         ([<InlineIfLambda>] gone: int -> int -> uint)
         ([<InlineIfLambda>] look: unit -> unit)
-        (batch: VoxelBatch)
-        (words: uint64[])
-        (stride: int)
-        (slab: int)
-        (places: int[])
-        (candidates: uint64[])
+        (work: ThinWork)
+        (leaving: Leaving)
         (first: int)
         (stop: int)
         : unit =
+        let words = work.Words
+        let stride = work.Stride
+        let slab = work.Slab
+        let places = leaving.Places
+        let candidates = leaving.Accepted
+        let batch = work.Batch
         let neighbours = batch.Neighbours
         let owners = batch.Owners
         let bits = batch.Bits
@@ -171,14 +160,10 @@ module internal Removal =
 
     // Settles which voxels of a batch that were taken out do go: those that were simple then. At the first that was not,
     // it and all later ones are put back and looked at one by one. Whether any went.
-    let private confirm
-        (batch: VoxelBatch)
-        (words: uint64[])
-        (certain: uint64[])
-        (stride: int)
-        (slab: int)
-        (places: int[])
-        : bool =
+    let private confirm (work: ThinWork) (leaving: Leaving) : bool =
+        let batch = work.Batch
+        let words = work.Words
+        let places = leaving.Places
         let first = firstFixed batch
         let mutable changed = first > 0
 
@@ -195,8 +180,8 @@ module internal Removal =
                 let place = BitOperations.TrailingZeroCount bit
 
                 let neighbours =
-                    gatherAt words stride slab at place
-                    &&& ~~~(goneBefore certain stride slab at place)
+                    gatherAt words work.Stride work.Slab at place
+                    &&& ~~~(goneBefore work.Certain work.Stride work.Slab at place)
 
                 if SimplePoint.isSimple slices neighbours then
                     words[at] <- words[at] ^^^ bit
@@ -204,63 +189,28 @@ module internal Removal =
 
         changed
 
-    /// Strikes from the candidates of listed words, from `first` to before `stop`, those that may not go as the volume is.
-    /// Each listed word has a candidate, and the lists have room for one more.
-    let test
-        (batch: VoxelBatch)
-        (words: uint64[])
-        (stride: int)
-        (slab: int)
-        (places: int[])
-        (candidates: uint64[])
-        (first: int)
-        (stop: int)
-        : unit =
-        eachBatch
-            false
-            (fun _ _ -> 0u)
-            (fun () -> strike batch candidates)
-            batch
-            words
-            stride
-            slab
-            places
-            candidates
-            first
-            stop
+    /// Strikes from the accepted words of a list, from `first` on, the voxels that may not go as the volume is. No word is
+    /// empty.
+    let test (work: ThinWork) (leaving: Leaving) (first: int) : unit =
+        let inline look () = strike work.Batch leaving.Accepted
+        eachBatch false (fun _ _ -> 0u) look work leaving first leaving.Found
 
-    /// Removes the candidates of so many listed words, one after the other as far as anyone can tell, as long as they are
-    /// simple; whether any went. Of the voxels that go for `certain`, which are still in the volume, those before a candidate
-    /// in raster order count as gone. Each listed word has a candidate, and the lists have room for one more.
-    let remove
-        (batch: VoxelBatch)
-        (words: uint64[])
-        (certain: uint64[])
-        (stride: int)
-        (slab: int)
-        (places: int[])
-        (candidates: uint64[])
-        (count: int)
-        : bool =
+    /// Removes the voxels of the first accepted words of a list, one after the other as far as anyone can tell, as long as
+    /// they are simple; whether any went. Of the voxels that go for certain, which are still in the volume, those before
+    /// a voxel in raster order count as gone. No word is empty.
+    let remove (work: ThinWork) (leaving: Leaving) (count: int) : bool =
+        let certain = work.Certain
+        let stride = work.Stride
+        let slab = work.Slab
         let mutable changed = false
 
+        let inline gone (at: int) (place: int) = goneBefore certain stride slab at place
+
         let inline look () =
-            if confirm batch words certain stride slab places then
+            if confirm work leaving then
                 changed <- true
 
-        eachBatch
-            true
-            (fun at place -> goneBefore certain stride slab at place)
-            look
-            batch
-            words
-            stride
-            slab
-            places
-            candidates
-            0
-            count
-
+        eachBatch true gone look work leaving 0 count
         changed
 
     // The neighbours of a voxel of each field that are of an earlier field. Fields are by the parities of slice, row and
@@ -274,17 +224,10 @@ module internal Removal =
             |> List.sum)
 
     /// Removes, one after the other, those candidates of one word that still pass the whole test when the turn of their
-    /// field comes; those that went. Of the voxels that go for `certain`, which are still in the volume, those of earlier
+    /// field comes; those that went. Of the voxels that go for certain, which are still in the volume, those of earlier
     /// fields count as gone.
-    let removeGuarded
-        (words: uint64[])
-        (certain: uint64[])
-        (stride: int)
-        (slab: int)
-        (field: int)
-        (at: int)
-        (candidates: uint64)
-        : uint64 =
+    let removeGuarded (work: ThinWork) (field: int) (at: int) (candidates: uint64) : uint64 =
+        let words = work.Words
         let slices = SimplePoint.slices
         let earlier = earlierFields[field]
         let mutable removed = 0UL
@@ -296,8 +239,8 @@ module internal Removal =
             let place = BitOperations.TrailingZeroCount bit
 
             let neighbours =
-                gatherAt words stride slab at place
-                &&& ~~~(gatherAt certain stride slab at place &&& earlier)
+                gatherAt words work.Stride work.Slab at place
+                &&& ~~~(gatherAt work.Certain work.Stride work.Slab at place &&& earlier)
 
             if SimplePoint.isRemovable slices neighbours then
                 words[at] <- words[at] ^^^ bit

@@ -12,65 +12,12 @@ module internal ThinVolume =
 
     let inline private load (words: uint64[]) (at: int) : Vector512<uint64> = Chunk.load words at
 
-    // What the passes share. `Certain` holds the voxels that go for certain, and no others. `Active` marks, a bit for each
-    // side, chunks of 8 words in which something may have changed since that side was looked at: something in them or
-    // beside them went.
-    // A block is so many chunks that the neighbours of its words lie in it or in the blocks beside it.
-    [<Sealed>]
-    type private Work(least: int, sides: int, extent: Extent, words: uint64[], certain: uint64[]) =
-        let length = Layout.length extent
-        let stride = Layout.stride extent
-        let slab = Layout.slab extent
-        let first = Layout.row extent 0 0 >>> 3
-
-        let afterLast =
-            (Layout.row extent (extent.Depth - 1) (extent.Height - 1) + stride + 7) >>> 3
-
-        let chunks = afterLast - first
-        let blockChunks = min chunks (max least ((slab + stride + 8) >>> 3))
-        let blocks = (chunks + blockChunks - 1) / blockChunks
-
-        let capacity =
-            min (16 * blockChunks) (length - MemoryExtensions.Count(ReadOnlySpan(words, 0, length), 0UL))
-
-        // One list serves all sides where each pass ends before the next begins.
-        let leaving =
-            Array.init (if blocks = 1 then 1 else sides) (fun _ -> new Leaving(capacity, 2 * blockChunks))
-
-        member _.Words: uint64[] = words
-        member _.Certain: uint64[] = certain
-        member _.Stride: int = stride
-        member _.Slab: int = slab
-        member _.Blocks: int = blocks
-        member _.First(block: int) : int = first + block * blockChunks
-
-        member _.AfterLast(block: int) : int =
-            min afterLast (first + (block + 1) * blockChunks)
-
-        member val Active: byte[] =
-            let active = Array.zeroCreate<byte>((length >>> 3) + 72)
-
-            for chunk in first .. afterLast - 1 do
-                if not (Vector512.EqualsAll(load words (8 * chunk), Vector512<uint64>.Zero)) then
-                    active[chunk] <- Chunk.AllSides
-
-            active
-
-        member _.Leaving(side: int) : Leaving = leaving[side % leaving.Length]
-        member val Scratch: uint64[] = Array.zeroCreate 8
-        member val Batch: VoxelBatch = VoxelBatch()
-
-        interface IDisposable with
-            member this.Dispose() : unit =
-                for list in leaving do
-                    (list :> IDisposable).Dispose()
-
     // Lists what of one block has no neighbour on one side and may go: what goes for certain by the rule of `PSimple`, and
     // the words of what is tested.
     let inline private collectBy
         ([<InlineIfLambda>] neighbour: int -> Vector512<uint64>)
         ([<InlineIfLambda>] rule: int -> Vector512<uint64>)
-        (work: Work)
+        (work: ThinWork)
         (side: int)
         (block: int)
         : unit =
@@ -86,11 +33,12 @@ module internal ThinVolume =
         let mutable found = first
         let mutable foundChunks = leaving.FoundChunks
         let mutable listed = foundChunks
-
         let afterLast = work.AfterLast block
         let mutable chunk = work.First block
         let bit = Vector512.Create(1uy <<< side)
 
+        // First the chunks that hold an open voxel, which wait as if all of these went; then each of them. In one loop whether
+        // a chunk holds any would be mispredicted every third time.
         while chunk < afterLast do
             // 64 chunks at a time: most are quiet.
             let quiet =
@@ -117,19 +65,18 @@ module internal ThinVolume =
             let this = chunks[index]
             let at = 8 * this
             let open' = load certain at
-
             let goes = open' &&& rule at
             found <- Chunk.append (open' ^^^ goes) at scratch places taken found
             Vector512.StoreUnsafe(goes, &certain[at])
             chunks[foundChunks] <- this
             foundChunks <- foundChunks + Chunk.any goes
 
-        Removal.test work.Batch words work.Stride work.Slab places taken first found
         leaving.Found <- found
         leaving.FoundChunks <- foundChunks
+        Removal.test work leaving first
 
     // Open on the side of another row or slice.
-    let private collectAcrossRows (ahead: int) (beside: int) (work: Work) (side: int) (block: int) : unit =
+    let private collectAcrossRows (ahead: int) (beside: int) (work: ThinWork) (side: int) (block: int) : unit =
         let words = work.Words
 
         collectBy
@@ -140,7 +87,7 @@ module internal ThinVolume =
             block
 
     // What of one block may go on one side of the structure: 0 to 3 along rows and columns, 4 and 5 along slices.
-    let private collect (work: Work) (side: int) (block: int) : unit =
+    let private collect (work: ThinWork) (side: int) (block: int) : unit =
         let words = work.Words
         let stride = work.Stride
         let slab = work.Slab
@@ -170,7 +117,7 @@ module internal ThinVolume =
         | _ -> collectAcrossRows -slab stride work side block
 
     // Takes out what goes for certain; it has no neighbour in a word before or after its own.
-    let private removeCertain (work: Work) (leaving: Leaving) : unit =
+    let private removeCertain (work: ThinWork) (leaving: Leaving) : unit =
         let words = work.Words
         let certain = work.Certain
         let active = work.Active
@@ -191,7 +138,7 @@ module internal ThinVolume =
             Chunk.wake active stride slab (at + BitOperations.TrailingZeroCount some) (at + BitOperations.Log2 some)
 
     // Takes out tested voxels one by one, as long as they may go; whether any went.
-    let private removeTested (work: Work) (leaving: Leaving) : bool =
+    let private removeTested (work: ThinWork) (leaving: Leaving) : bool =
         let places = leaving.Places
         let accepted = leaving.Accepted
         let active = work.Active
@@ -209,11 +156,11 @@ module internal ThinVolume =
         for index in 0 .. listed - 1 do
             Chunk.wakeAround active stride slab places[index] accepted[index]
 
-        Removal.remove work.Batch work.Words work.Certain stride slab places accepted listed
+        Removal.remove work leaving listed
 
     // The same with the guard, in eight fields, by the parities of slice, row and column: no two voxels of a field are
     // neighbours.
-    let private removeGuarded (work: Work) (leaving: Leaving) : bool =
+    let private removeGuarded (work: ThinWork) (leaving: Leaving) : bool =
         let rows = work.Slab / work.Stride
         let mutable changed = false
 
@@ -229,8 +176,7 @@ module internal ThinVolume =
                     let parities = 4 * (row / rows &&& 1) + 2 * (row % rows &&& 1)
 
                     if parities = (field &&& 6) then
-                        let removed =
-                            Removal.removeGuarded work.Words work.Certain work.Stride work.Slab field at candidates
+                        let removed = Removal.removeGuarded work field at candidates
 
                         if removed <> 0UL then
                             Chunk.wakeAround work.Active work.Stride work.Slab at removed
@@ -239,7 +185,7 @@ module internal ThinVolume =
         changed
 
     // Takes out what may go of the block before, and keeps the list of what follows; whether anything went.
-    let private removeEarlier (guarded: bool) (work: Work) (side: int) : bool =
+    let private removeEarlier (guarded: bool) (work: ThinWork) (side: int) : bool =
         let leaving = work.Leaving side
 
         // Tested ones first: to them what goes for certain is there until its turn comes.
@@ -258,7 +204,7 @@ module internal ThinVolume =
     // as the pass before has done with the block after it, and remove them when it has taken those of the next: so all
     // passes go through the volume together, each two blocks behind the one before, while the words between them are
     // near at hand.
-    let private round (guarded: bool) (work: Work) (sides: int) : bool =
+    let private round (guarded: bool) (work: ThinWork) (sides: int) : bool =
         let blocks = work.Blocks
         let mutable changed = false
 
@@ -284,7 +230,7 @@ module internal ThinVolume =
     let private thinSpace (guarded: bool) (least: int) (extent: Extent) (words: uint64[]) (certain: uint64[]) : unit =
         Array.Clear(certain, 0, Layout.length extent)
         let sides = if extent.Depth = 1 then 4 else 6
-        use work = new Work(least, sides, extent, words, certain)
+        use work = new ThinWork(least, sides, extent, words, certain)
 
         while round guarded work sides do
             ()
