@@ -37,8 +37,8 @@ module internal ThinVolume =
         let mutable chunk = work.First block
         let bit = Vector512.Create(1uy <<< side)
 
-        // First the chunks that hold an open voxel, which wait as if all of these went; then each of them. In one loop whether
-        // a chunk holds any would be mispredicted every third time.
+        // First the chunks that hold an open voxel are listed (`certain` keeps all that are open meanwhile), then each is looked
+        // at: in one loop, whether a chunk holds any would often be mispredicted.
         while chunk < afterLast do
             // 64 chunks at a time: most are quiet.
             let quiet =
