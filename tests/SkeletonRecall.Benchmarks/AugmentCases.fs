@@ -90,12 +90,12 @@ module AugmentCases =
             Directory.Delete(folder, true)
 
     // Mean milliseconds that skeletons take in batches of the source.
-    let private skeletons (count: int) (source: BatchSource) : float =
+    let private skeletons (first: int) (count: int) (source: BatchSource) : float =
         let extent = Extent.ofShape source.FinalSize
         let target = Array.zeroCreate<int16> extent.Count
         let clock = Stopwatch()
 
-        for number in 0 .. count - 1 do
+        for number in first .. first + count - 1 do
             let labels =
                 (Loader.draw source (Seed.child number (Seed.ofInt 5))).Heads.Head.Labels
 
@@ -162,15 +162,22 @@ module AugmentCases =
             let measured =
                 Array.init Rounds (fun round ->
                     let count = count / Rounds
-                    batches (round * count) count source, python round (theirCount / Rounds) case)
 
-            let ours = measured |> Array.averageBy fst
-            let skeletons = skeletons (count / 2) source
+                    {|
+                        Ours = batches (round * count) count source
+                        Skeletons = skeletons (round * count) count source
+                        Theirs = python round (theirCount / Rounds) case
+                    |})
+
+            let ours = measured |> Array.averageBy _.Ours
+            let skeletons = measured |> Array.averageBy _.Skeletons
             let share = 100.0 * skeletons / ours
 
-            match measured |> Array.choose snd with
+            match measured |> Array.choose _.Theirs with
             | theirs when theirs.Length = Rounds ->
-                let ratios = measured |> Array.map (fun (ours, theirs) -> fst theirs.Value / ours)
+                let ratios =
+                    measured |> Array.map (fun round -> fst round.Theirs.Value / round.Ours)
+
                 let theirSkeletons = theirs |> Array.averageBy (fun (time, share) -> time * share)
                 let theirs = theirs |> Array.averageBy fst
 
