@@ -20,7 +20,8 @@ module internal Chunk =
         Vector512.LoadUnsafe(&MemoryMarshal.GetArrayDataReference words, unativeint at)
 
     /// 1 if any of eight words holds something and 0 if none does, without a branch.
-    let inline any (eight: Vector512<uint64>) : int =
+    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+    let any (eight: Vector512<uint64>) : int =
         let empty =
             int (Vector512.ExtractMostSignificantBits(Vector512.Equals(eight, Vector512<uint64>.Zero)))
 
@@ -29,7 +30,8 @@ module internal Chunk =
     /// Lists those of eight words that hold something, at the end of lists with room for eight; how long these are then.
     /// All eight are written, and the next takes the place of an empty one: branches would be mispredicted. `scratch` holds
     /// eight.
-    let inline append
+    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+    let append
         (eight: Vector512<uint64>)
         (at: int)
         (scratch: uint64[])
@@ -71,7 +73,8 @@ module internal Chunk =
             Unsafe.Add(&active, (first + stride) >>> 3) <- AllSides
 
     /// Wakes the chunks of words, and of the rows around them in all slices, since what these hold or touch goes.
-    let inline wake (active: byte[]) (stride: int) (slab: int) (first: int) (last: int) : unit =
+    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+    let wake (active: byte[]) (stride: int) (slab: int) (first: int) (last: int) : unit =
         // Guards lie around all voxels, so that nothing here is outside the array.
         let active = &MemoryMarshal.GetArrayDataReference active
         wakeRows &active stride (first - slab) (last - slab)
@@ -79,5 +82,6 @@ module internal Chunk =
         wakeRows &active stride (first + slab) (last + slab)
 
     /// The same for voxels of one word.
-    let inline wakeAround (active: byte[]) (stride: int) (slab: int) (at: int) (voxels: uint64) : unit =
+    [<MethodImpl(MethodImplOptions.AggressiveInlining)>]
+    let wakeAround (active: byte[]) (stride: int) (slab: int) (at: int) (voxels: uint64) : unit =
         wake active stride slab (at - int (voxels &&& 1UL)) (at + int (voxels >>> 63))

@@ -75,6 +75,27 @@ let tests =
                         (PlainVolume.thinGuarded mask)
                         $"seed %d{seed}, under the guard"
 
+            testCase "so they are where rows are longer than a chunk"
+            <| fun () ->
+                for width in [ 255; 500; 530; 640 ] do
+                    let extent = Extent.space 7 6 width
+                    let random = Random width
+                    let gaps = Array.init (width / 16) (fun _ -> random.Next extent.Count)
+                    let mask = Array.init extent.Count (fun _ -> true)
+                    gaps |> Array.iter (fun at -> mask[at] <- false)
+                    let mask = Volume.create extent mask |> Mask.ofVolume id
+                    Parity.requireMask (Skeleton.thin mask) (PlainVolume.thin mask) $"width %d{width}"
+
+                    Parity.requireMask
+                        (ThinVolume.thinInBlocks mask)
+                        (PlainVolume.thin mask)
+                        $"width %d{width}, in blocks"
+
+                    Parity.requireMask
+                        (Skeleton.thinGuarded Thinning.Lee mask)
+                        (PlainVolume.thinGuarded mask)
+                        $"width %d{width}, under the guard"
+
             Property.test "equals them on planes, taken as one slice" (fun (AnyPlane mask) ->
                 Mask.equal (Skeleton.thinBy Thinning.Lee mask) (PlainVolume.thin mask)
                 && Mask.equal (Skeleton.thinGuarded Thinning.Lee mask) (PlainVolume.thinGuarded mask))
